@@ -1,0 +1,19 @@
+//! Plain data that the browser, the command line and peers share; compiles to wasm.
+
+mod error;
+mod node;
+mod session;
+mod status;
+mod sync;
+pub mod wire;
+
+pub use error::{Code, SyncError};
+pub use node::{
+    Check, CheckState, Comparison, DatabaseFacts, Fingerprint, Overview, Peer, Presence, TableDigest,
+};
+pub use session::{HistoryFilter, HistoryPage, SessionDetail, SessionId, SessionSummary};
+pub use status::{
+    LogLevel, LogLine, Phase, Relation, Sample, Skipped, Step, StepState, StepStatus, SyncResult, SyncStatus,
+    TableState, TableStatus, Unit,
+};
+pub use sync::{ConflictPolicy, DeletePolicy, Direction, Method, RowErrors, Scope, SyncOptions, SyncRequest};

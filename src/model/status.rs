@@ -1,0 +1,272 @@
+//! The state of one sync: the newest value is always the whole truth.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Direction, Fingerprint, Method, SessionId, SyncError, SyncOptions};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Step {
+    Backup,
+    Transfer,
+    Convert,
+    Restore,
+    Verify,
+}
+
+impl Step {
+    pub const ALL: [Step; 5] = [Step::Backup, Step::Transfer, Step::Convert, Step::Restore, Step::Verify];
+
+    /// 1 to 5, as on the panel.
+    pub fn number(self) -> u8 {
+        self as u8 + 1
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::Backup => "Backup",
+            Step::Transfer => "Transfer",
+            Step::Convert => "Convert",
+            Step::Restore => "Restore",
+            Step::Verify => "Verify",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    Running,
+    /// Cancel was asked for and everything is being stopped.
+    Cancelling,
+    /// Committed, and proven equal afterwards.
+    Verified,
+    /// Committed; the comparison afterwards was switched off or found later changes.
+    Completed,
+    Failed,
+    Cancelled,
+    /// The process or the peer went away in the middle; the target is as it was.
+    Interrupted,
+    /// Committed, verified or not, and taken back since.
+    Undone,
+}
+
+impl Phase {
+    pub const ALL: [Phase; 8] = [
+        Phase::Running,
+        Phase::Cancelling,
+        Phase::Verified,
+        Phase::Completed,
+        Phase::Failed,
+        Phase::Cancelled,
+        Phase::Interrupted,
+        Phase::Undone,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Running => "running",
+            Phase::Cancelling => "cancelling",
+            Phase::Verified => "verified",
+            Phase::Completed => "completed",
+            Phase::Failed => "failed",
+            Phase::Cancelled => "cancelled",
+            Phase::Interrupted => "interrupted",
+            Phase::Undone => "undone",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|phase| phase.as_str() == text)
+    }
+
+    /// Nothing moves any more.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Phase::Running | Phase::Cancelling)
+    }
+
+    /// The target holds the source's rows.
+    pub fn is_committed(self) -> bool {
+        matches!(self, Phase::Verified | Phase::Completed)
+    }
+}
+
+/// One sync as it stands now: what the panel, the command line, the peer and the history read.
+/// Bytes are those of the compressed archive; times are microseconds since 1970 UTC (`_us`) or milliseconds (`_ms`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SyncStatus {
+    pub session_id: SessionId,
+    pub direction: Direction,
+    /// Name of this node.
+    pub local: String,
+    pub peer: String,
+    /// Who asked for it: `admin`, `api`, or `admin at Harbour Branch` when it was started on the peer.
+    pub started_by: String,
+    pub started_here: bool,
+    pub options: SyncOptions,
+    pub phase: Phase,
+    pub method: Method,
+    /// Why this method was taken.
+    pub reason: String,
+    /// 1 to 5: the furthest step that has begun.
+    pub step: u8,
+    pub step_name: String,
+    /// Always five, in order; several can run at once.
+    pub steps: Vec<StepStatus>,
+    /// Elapsed ÷ (elapsed + remaining); never goes back; 100 only at the end.
+    pub percent: f64,
+    pub bytes_done: u64,
+    pub bytes_total: Option<u64>,
+    /// Rows staged on the target.
+    pub rows_done: u64,
+    pub rows_total: Option<u64>,
+    pub bytes_per_second: u64,
+    pub eta_seconds: Option<u64>,
+    /// What is going on, in one sentence.
+    pub message: String,
+    pub tables: Vec<TableStatus>,
+    /// Throughput over time, oldest first, at most 240.
+    pub samples: Vec<Sample>,
+    /// The newest 200 lines, oldest first; numbers without a gap over the whole session.
+    pub log: Vec<LogLine>,
+    pub error: Option<SyncError>,
+    /// Set once it is committed.
+    pub result: Option<SyncResult>,
+    pub started_us: i64,
+    pub finished_us: Option<i64>,
+    pub elapsed_ms: u64,
+}
+
+impl SyncStatus {
+    pub fn step_of(&self, step: Step) -> Option<&StepStatus> {
+        self.steps.iter().find(|status| status.step == step)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepState {
+    Waiting,
+    Running,
+    Done,
+    Failed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    Bytes,
+    Rows,
+    Tables,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepStatus {
+    pub step: Step,
+    pub name: String,
+    pub state: StepState,
+    pub done: u64,
+    /// None while nobody can know it.
+    pub total: Option<u64>,
+    pub unit: Unit,
+    /// What is done or waited for: `One transaction, when all is staged`.
+    pub note: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TableState {
+    Waiting,
+    Staging,
+    Staged,
+    Merging,
+    Merged,
+    Failed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableStatus {
+    /// `schema.table`; the schema is left out when it is `public`.
+    pub name: String,
+    pub state: TableState,
+    pub rows_done: u64,
+    /// Exact once the source has read the table, an estimate before.
+    pub rows_total: Option<u64>,
+    pub inserted: u64,
+    pub updated: u64,
+    pub deleted: u64,
+    pub unchanged: u64,
+    /// Rows that only the target has and that were kept.
+    pub target_only: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    pub at_ms: u64,
+    pub bytes_per_second: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    Info,
+    Warn,
+    Error,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// Counts from 1 within the session.
+    pub number: u64,
+    pub elapsed_ms: u64,
+    pub step: Option<Step>,
+    pub level: LogLevel,
+    pub text: String,
+}
+
+/// The numbers that prove a committed sync.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncResult {
+    pub inserted: u64,
+    pub updated: u64,
+    pub deleted: u64,
+    pub unchanged: u64,
+    /// Rows of the source.
+    pub rows: u64,
+    pub tables: u64,
+    /// Bytes of the archive as it travelled.
+    pub archive_bytes: u64,
+    /// Bytes of COPY text before compression.
+    pub raw_bytes: u64,
+    pub relation: Relation,
+    /// The source in the snapshot that was synced; none when the comparison after the commit was switched off.
+    pub source: Option<Fingerprint>,
+    /// The target after the commit.
+    pub target: Option<Fingerprint>,
+    /// Tables of which at least one row was written.
+    pub tables_changed: u64,
+    pub sequences_raised: u64,
+    pub skipped: Vec<Skipped>,
+}
+
+/// What was proven about the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+pub enum Relation {
+    Identical,
+    /// The target has every row of the source, and rows of its own.
+    Contains {
+        target_only_rows: u64,
+    },
+    /// Not compared after the commit.
+    Unverified {
+        reason: String,
+    },
+}
+
+/// Something in the source that is never synced, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    pub name: String,
+    pub reason: String,
+}

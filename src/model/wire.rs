@@ -1,0 +1,84 @@
+//! What peers say to each other under `/api/sync/`. Two versions of Tandem may meet here: fields are only ever
+//! added, with a default; the protocol number changes when that is not enough.
+
+use serde::{Deserialize, Serialize};
+
+use super::{DatabaseFacts, Method, SessionId, SyncOptions, SyncStatus, TableDigest};
+
+pub const PROTOCOL: u32 = 1;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HelloRequest {
+    pub protocol: u32,
+    pub version: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HelloReply {
+    pub protocol: u32,
+    pub version: String,
+    pub name: String,
+    /// The answering node's clock, microseconds UTC.
+    pub clock_us: i64,
+    pub database: DatabaseFacts,
+}
+
+/// Pull: asks the source to make a backup of its database and to keep it until the session ends.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct InitiateBackup {
+    pub protocol: u32,
+    pub session_id: SessionId,
+    pub started_by: String,
+    pub method: Method,
+    pub options: SyncOptions,
+}
+
+/// Push: asks the target to be ready for an upload.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReceiveBackup {
+    pub protocol: u32,
+    pub session_id: SessionId,
+    pub started_by: String,
+    pub method: Method,
+    pub options: SyncOptions,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Accepted {
+    pub status: SyncStatus,
+}
+
+/// Push: the upload is whole, `bytes` long; restore it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RestoreBackup {
+    pub session_id: SessionId,
+    pub bytes: u64,
+}
+
+/// The starter's state, sent every second while a session lasts and once with the final phase. The reply is the
+/// other node's state: this is how both see the same session although only one can call the other.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Report {
+    pub session_id: SessionId,
+    pub status: SyncStatus,
+    /// The source's digests, once they are known.
+    #[serde(default)]
+    pub digests: Option<Vec<TableDigest>>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReportReply {
+    pub status: SyncStatus,
+    #[serde(default)]
+    pub digests: Option<Vec<TableDigest>>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DigestRequest {
+    pub protocol: u32,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DigestReply {
+    pub digests: Vec<TableDigest>,
+}
