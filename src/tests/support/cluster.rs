@@ -54,7 +54,7 @@ pub(crate) async fn database(template: &str) -> Database {
     let cluster = cluster().await;
     load_template(template).await;
     cluster.create_database_from(&template_name(template), &name).await.unwrap();
-    Database::new(cluster, name)
+    Database::new(cluster, template, name)
 }
 
 /// Loads a template on its first use.

@@ -1,5 +1,6 @@
 //! One test's own database.
 
+use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
 use sqlx::postgres::Postgres;
@@ -9,18 +10,24 @@ use tandem::demo::Cluster;
 /// A database that is removed when this is dropped.
 pub(crate) struct Database {
     cluster: &'static Cluster,
+    template: String,
     name: String,
     url: String,
 }
 
 impl Database {
-    pub(super) fn new(cluster: &'static Cluster, name: String) -> Self {
+    pub(super) fn new(cluster: &'static Cluster, template: &str, name: String) -> Self {
         let url = cluster.url(&name);
-        Self { cluster, name, url }
+        Self { cluster, template: template.to_owned(), name, url }
     }
 
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The sample that it began as.
+    pub(super) fn template(&self) -> &str {
+        &self.template
     }
 
     pub(crate) async fn connect(&self) -> PgConnection {
@@ -43,6 +50,19 @@ impl Database {
         let value = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut connection).await.unwrap();
         connection.close().await.unwrap();
         value
+    }
+
+    /// What was last taken from each sequence; nothing where none was.
+    pub(crate) async fn sequences(&self) -> BTreeMap<String, Option<i64>> {
+        let mut connection = self.connect().await;
+        let values: Vec<(String, Option<i64>)> = sqlx::query_as(
+            "select schemaname || '.' || sequencename, last_value from pg_sequences where schemaname <> 'tandem'",
+        )
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+        connection.close().await.unwrap();
+        values.into_iter().collect()
     }
 }
 
