@@ -11,6 +11,8 @@ pub mod model;
 
 // In reading order, from the front door down.
 #[cfg(feature = "engine")]
+pub mod demo;
+#[cfg(feature = "engine")]
 pub mod engine;
 #[cfg(feature = "engine")]
 mod access;
