@@ -58,11 +58,14 @@ impl Access {
     pub(crate) async fn open(config: &Config, store: &Store) -> Result<(Self, AdminPassword), SyncError> {
         let stored = store.password_hash().await?;
         let password = match (&config.admin_password, stored) {
-            (Some(given), Some(hash)) if accounts::matches(given.expose().to_owned(), hash).await? => {
-                AdminPassword::Known
-            }
-            (Some(given), _) => {
-                store.set_password(given.expose().to_owned()).await?;
+            (Some(given), stored) => {
+                let known = match stored {
+                    Some(hash) => accounts::matches(given.expose().to_owned(), hash).await?,
+                    None => false,
+                };
+                if !known {
+                    store.set_password(given.expose().to_owned()).await?;
+                }
                 AdminPassword::Known
             }
             (None, Some(_)) => AdminPassword::Known,
@@ -114,8 +117,11 @@ impl Access {
         is_peer: impl Fn(&str) -> bool,
     ) -> Result<Verified, SyncError> {
         let key = self.key.as_ref().ok_or_else(|| {
-            SyncError::new(Code::Unauthorized, format!("{own_name} talks to no peer: it has no registration key."))
-                .hint(format!("Set SYNC_REGISTRATION_KEY on {own_name}."))
+            SyncError::new(
+                Code::Unauthorized,
+                format!("{own_name} talks to no peer: it has no registration key."),
+            )
+            .hint(format!("Set SYNC_REGISTRATION_KEY on {own_name}."))
         })?;
         let refused = |error| refusal(error, own_name);
         let header = |name: &str| {
@@ -151,7 +157,9 @@ fn refusal(error: SignatureError, own_name: &str) -> SyncError {
         SignatureError::WrongReceiver => {
             format!("The server at this address is named {own_name}: use this name in TANDEM_PEERS.")
         }
-        SignatureError::Expired { .. } => "Set both clocks by NTP: they may differ by five minutes.".to_owned(),
+        SignatureError::Expired { .. } => {
+            "Set both clocks by NTP: they may differ by five minutes.".to_owned()
+        }
         SignatureError::Malformed | SignatureError::Replayed => String::new(),
     };
     let code = if error == SignatureError::UnknownPeer { Code::Forbidden } else { Code::Unauthorized };

@@ -2,7 +2,9 @@
 
 use futures::TryStreamExt;
 
-use crate::archive::{ArchiveError, ArchiveTotals, ArchiveWriter, Compression, Manifest, Order, Section, SpoolWriter};
+use crate::archive::{
+    ArchiveError, ArchiveTotals, ArchiveWriter, Compression, Manifest, Order, Section, SpoolWriter,
+};
 use crate::catalog::{Catalog, TableName};
 use crate::database::{DatabaseError, Dump, DumpPiece, Exporter, Snapshot};
 use crate::model::Step;
@@ -21,7 +23,7 @@ pub enum BackupError {
 }
 
 /// Writes everything in the snapshot. The spool can be read from the first byte on.
-pub async fn write(
+pub(crate) async fn write(
     snapshot: &dyn Snapshot,
     spool: SpoolWriter,
     compression: Compression,
@@ -50,10 +52,11 @@ pub async fn write(
 
 /// No clock, host or number of this server: equal databases give equal manifests.
 fn manifest(catalog: &Catalog) -> Manifest {
-    let sections = catalog
-        .tables
-        .iter()
-        .map(|table| Section { table: table.name.clone(), columns: table.stored_columns(), partitioned: table.partitioned });
+    let sections = catalog.tables.iter().map(|table| Section {
+        table: table.name.clone(),
+        columns: table.stored_columns(),
+        partitioned: table.partitioned,
+    });
     Manifest {
         format: crate::archive::FORMAT,
         order: Order::Heap,
@@ -78,7 +81,11 @@ impl Output<'_> {
 }
 
 /// The exporter's tables are taken by name: those we know, each column by column as it names them.
-async fn export(catalog: &Catalog, mut dump: Box<dyn Dump>, archive: &mut Output<'_>) -> Result<(), BackupError> {
+async fn export(
+    catalog: &Catalog,
+    mut dump: Box<dyn Dump>,
+    archive: &mut Output<'_>,
+) -> Result<(), BackupError> {
     let mut written = vec![false; catalog.tables.len()];
     // Rows of tables that are never synced (an extension's own) pass by.
     let mut wanted = false;
@@ -90,7 +97,8 @@ async fn export(catalog: &Catalog, mut dump: Box<dyn Dump>, archive: &mut Output
                     continue;
                 }
                 let index = catalog.tables.iter().position(|table| table.name == name);
-                let Some(index) = index.filter(|&index| catalog.tables[index].stored_columns() == columns) else {
+                let Some(index) = index.filter(|&index| catalog.tables[index].stored_columns() == columns)
+                else {
                     return Err(BackupError::Unexpected { table: name });
                 };
                 // Each partition comes as a block of its root.
@@ -119,7 +127,11 @@ async fn export(catalog: &Catalog, mut dump: Box<dyn Dump>, archive: &mut Output
     Ok(())
 }
 
-async fn copy(snapshot: &dyn Snapshot, manifest: &Manifest, archive: &mut Output<'_>) -> Result<(), BackupError> {
+async fn copy(
+    snapshot: &dyn Snapshot,
+    manifest: &Manifest,
+    archive: &mut Output<'_>,
+) -> Result<(), BackupError> {
     for (index, (table, section)) in snapshot.catalog().tables.iter().zip(&manifest.sections).enumerate() {
         archive.writer.begin_table(index).await?;
         let mut rows = snapshot.rows(table, &section.columns).await?;

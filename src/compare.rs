@@ -1,8 +1,10 @@
 //! Two databases -> which tables are equal: every row read, hashed, and added up in any order.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use crate::archive::TableHasher;
 use crate::catalog::Table;
@@ -14,28 +16,36 @@ use crate::model::{Comparison, Fingerprint, TableDigest};
 const READERS: usize = 2;
 
 /// A table and the columns that count.
-pub type Selected = (Table, Vec<String>);
+pub(crate) type Selected = (Table, Vec<String>);
 
 /// Digests of whole tables as the snapshot sees them, in the order of `tables`. Constant memory. `done` is called
 /// after each table.
-pub async fn digests(
+pub(crate) async fn digests(
     snapshot: &dyn Snapshot,
     tables: &[Selected],
     done: impl Fn(usize) + Sync,
 ) -> Result<Vec<TableDigest>, DatabaseError> {
-    let finished = std::sync::atomic::AtomicUsize::new(0);
-    stream::iter(tables)
-        .map(|(table, columns)| async {
-            let digest = digest(snapshot, table, columns).await?;
-            done(finished.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1);
-            Ok(digest)
+    let finished = AtomicUsize::new(0);
+    let readers: Vec<BoxFuture<'_, Result<TableDigest, DatabaseError>>> = tables
+        .iter()
+        .map(|(table, columns)| {
+            let (finished, done) = (&finished, &done);
+            async move {
+                let digest = digest(snapshot, table, columns).await?;
+                done(finished.fetch_add(1, Ordering::Relaxed) + 1);
+                Ok(digest)
+            }
+            .boxed()
         })
-        .buffered(READERS)
-        .try_collect()
-        .await
+        .collect();
+    stream::iter(readers).buffered(READERS).try_collect().await
 }
 
-async fn digest(snapshot: &dyn Snapshot, table: &Table, columns: &[String]) -> Result<TableDigest, DatabaseError> {
+async fn digest(
+    snapshot: &dyn Snapshot,
+    table: &Table,
+    columns: &[String],
+) -> Result<TableDigest, DatabaseError> {
     let mut rows = snapshot.rows(table, columns).await?;
     let mut hasher = TableHasher::new(columns);
     while let Some(chunk) = rows.try_next().await? {
@@ -46,23 +56,27 @@ async fn digest(snapshot: &dyn Snapshot, table: &Table, columns: &[String]) -> R
 }
 
 /// Every table with all of its columns: what a comparison of two databases looks at.
-pub fn everything(snapshot: &dyn Snapshot) -> Vec<Selected> {
+pub(crate) fn everything(snapshot: &dyn Snapshot) -> Vec<Selected> {
     let columns = |table: &Table| table.columns.iter().map(|column| column.name.clone()).collect();
     snapshot.catalog().tables.iter().map(|table| (table.clone(), columns(table))).collect()
 }
 
 /// The tables that differ, or that only one side has.
-pub fn differing(local: &[TableDigest], remote: &[TableDigest]) -> Vec<String> {
+pub(crate) fn differing(local: &[TableDigest], remote: &[TableDigest]) -> Vec<String> {
     let mut sides: BTreeMap<&str, [Option<&TableDigest>; 2]> = BTreeMap::new();
     for (side, digests) in [local, remote].into_iter().enumerate() {
         for digest in digests {
             sides.entry(&digest.name).or_default()[side] = Some(digest);
         }
     }
-    sides.into_iter().filter(|(_, [local, remote])| local != remote).map(|(name, _)| name.to_owned()).collect()
+    sides
+        .into_iter()
+        .filter(|(_, [local, remote])| local != remote)
+        .map(|(name, _)| name.to_owned())
+        .collect()
 }
 
-pub fn compare(peer: &str, local: &[TableDigest], remote: &[TableDigest]) -> Comparison {
+pub(crate) fn compare(peer: &str, local: &[TableDigest], remote: &[TableDigest]) -> Comparison {
     let at_us = now_us();
     Comparison {
         peer: peer.to_owned(),
@@ -74,7 +88,7 @@ pub fn compare(peer: &str, local: &[TableDigest], remote: &[TableDigest]) -> Com
 }
 
 /// See [`Fingerprint`] for the rule.
-pub fn fingerprint(digests: &[TableDigest], at_us: i64) -> Fingerprint {
+pub(crate) fn fingerprint(digests: &[TableDigest], at_us: i64) -> Fingerprint {
     const LANES: usize = 16;
     let mut sorted: Vec<&TableDigest> = digests.iter().collect();
     sorted.sort_by(|a, b| a.name.cmp(&b.name));

@@ -46,15 +46,28 @@ impl Engine {
         let store = Store::new(database.clone());
         let peers = Peers::new(&config)?;
         let (access, password) = Access::open(&config, &store).await?;
-        let node = Node { config: config.clone(), database: database.clone(), store: store.clone(), peers: peers.clone() };
+        let node = Node {
+            config: config.clone(),
+            database: database.clone(),
+            store: store.clone(),
+            peers: peers.clone(),
+        };
         let full_sync = FullSync::new(node);
         full_sync.sweep().await?;
 
         let presences = Presences::default();
         let probing = tokio::spawn(watch_presence(peers.clone(), presences.clone()));
         let probing = Arc::new(AbortOnDropHandle::new(probing));
-        let engine =
-            Self { config, database, store, peers, presences, access: Arc::new(access), full_sync, _probing: probing };
+        let engine = Self {
+            config,
+            database,
+            store,
+            peers,
+            presences,
+            access: Arc::new(access),
+            full_sync,
+            _probing: probing,
+        };
         Ok((engine, password))
     }
 
@@ -80,7 +93,8 @@ impl Engine {
     // ---- the panel and the command line
 
     pub async fn overview(&self) -> Result<Overview, SyncError> {
-        let recent = self.store.history(&HistoryFilter { limit: RECENT, ..HistoryFilter::default() }).await?.sessions;
+        let recent =
+            self.store.history(&HistoryFilter { limit: RECENT, ..HistoryFilter::default() }).await?.sessions;
         let mut problems = self.database.checks().await;
         problems.retain(|check| check.state != CheckState::Passed);
         Ok(Overview {
@@ -122,7 +136,10 @@ impl Engine {
         let Some(running) = self.full_sync.running(session) else {
             let ended = self.session(session).await?;
             let phase = ended.status.phase.as_str();
-            return Err(SyncError::new(Code::Refused, format!("Session {session} has ended already: {phase}.")));
+            return Err(SyncError::new(
+                Code::Refused,
+                format!("Session {session} has ended already: {phase}."),
+            ));
         };
         running.stop(Stop::Cancelled { by: format!("on {}", self.config.name) });
         Ok(())
@@ -180,7 +197,11 @@ impl Engine {
 
     // ---- what peers ask for
 
-    pub async fn hello(&self, _caller: &Caller, _request: wire::HelloRequest) -> Result<wire::HelloReply, SyncError> {
+    pub async fn hello(
+        &self,
+        _caller: &Caller,
+        _request: wire::HelloRequest,
+    ) -> Result<wire::HelloReply, SyncError> {
         Ok(wire::HelloReply {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -208,7 +229,10 @@ impl Engine {
         let spool = self.peers_session(caller, session)?.spool()?;
         if offset > spool.len() {
             let here = spool.len();
-            return Err(SyncError::new(Code::BadRequest, format!("Byte {offset} is not there yet, only {here} are.")));
+            return Err(SyncError::new(
+                Code::BadRequest,
+                format!("Byte {offset} is not there yet, only {here} are."),
+            ));
         }
         Ok(Box::pin(spool.read_from(offset)))
     }
@@ -248,18 +272,29 @@ impl Engine {
     }
 
     /// The starter's state comes in, ours goes out: also after the end, so that a starter that missed it learns it.
-    pub async fn report(&self, caller: &Caller, request: wire::Report) -> Result<wire::ReportReply, SyncError> {
+    pub async fn report(
+        &self,
+        caller: &Caller,
+        request: wire::Report,
+    ) -> Result<wire::ReportReply, SyncError> {
         if let Ok(session) = self.peers_session(caller, &request.session_id) {
             return Ok(session.hear(request).await);
         }
         let ended = self.session(&request.session_id).await?.status;
         if ended.peer != caller.peer {
-            return Err(SyncError::new(Code::NotFound, format!("There is no session {}.", request.session_id)));
+            return Err(SyncError::new(
+                Code::NotFound,
+                format!("There is no session {}.", request.session_id),
+            ));
         }
         Ok(wire::ReportReply { status: ended, digests: None })
     }
 
-    pub async fn digest(&self, _caller: &Caller, _request: wire::DigestRequest) -> Result<wire::DigestReply, SyncError> {
+    pub async fn digest(
+        &self,
+        _caller: &Caller,
+        _request: wire::DigestRequest,
+    ) -> Result<wire::DigestReply, SyncError> {
         Ok(wire::DigestReply { digests: self.full_sync.digests().await? })
     }
 
@@ -287,7 +322,8 @@ impl Engine {
     async fn facts(&self) -> Result<DatabaseFacts, SyncError> {
         let facts = self.database.facts().await?;
         let comparisons = self.store.comparisons().await?;
-        let newest = comparisons.into_iter().map(|comparison| comparison.local).max_by_key(|print| print.at_us);
+        let newest =
+            comparisons.into_iter().map(|comparison| comparison.local).max_by_key(|print| print.at_us);
         Ok(DatabaseFacts {
             product: facts.product,
             size_bytes: facts.size_bytes,
@@ -310,9 +346,12 @@ fn peer_check(peer: &Peer) -> Check {
     let name = format!("Peer {}", peer.name);
     let clock = peer.clock_offset_ms.unwrap_or(0);
     match (&peer.problem, peer.presence) {
-        (Some(problem), _) => {
-            Check { name, state: CheckState::Failed, text: problem.message.clone(), fix: problem.hint.clone() }
-        }
+        (Some(problem), _) => Check {
+            name,
+            state: CheckState::Failed,
+            text: problem.message.clone(),
+            fix: problem.hint.clone(),
+        },
         (None, Presence::Online) if clock.abs() > 60_000 => Check {
             name,
             state: CheckState::Warning,

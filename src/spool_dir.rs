@@ -16,7 +16,8 @@ pub(crate) async fn prepare(data_dir: &Path) -> io::Result<()> {
     let mut entries = tokio::fs::read_dir(&folder).await?;
     while let Some(entry) = entries.next_entry().await? {
         let path = entry.path();
-        if path.extension().is_some_and(|extension| extension == "part") && entry.file_type().await?.is_file() {
+        if path.extension().is_some_and(|extension| extension == "part") && entry.file_type().await?.is_file()
+        {
             tokio::fs::remove_file(path).await?;
         }
     }

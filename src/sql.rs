@@ -20,7 +20,7 @@ pub(crate) struct Literal<'a>(pub(crate) &'a str);
 pub(crate) struct Sql(String);
 
 /// What may fill a gap of a template.
-pub(crate) trait Part {
+pub(crate) trait Part: Sync {
     fn write(&self, out: &mut String);
 }
 

@@ -87,12 +87,18 @@ fn column_drift(table: &Table, source: &Column, target: &Column, found: &mut Vec
         if widens(&source.type_name, &target.type_name) {
             found.push(Drift {
                 severity: Severity::Warn,
-                text: format!("Column {label} is {} on the source and the wider {} on the target.", source.type_name, target.type_name),
+                text: format!(
+                    "Column {label} is {} on the source and the wider {} on the target.",
+                    source.type_name, target.type_name
+                ),
                 remedy: String::new(),
             });
         } else {
             found.push(block(
-                format!("Column {label} is {} on the source and {} on the target.", source.type_name, target.type_name),
+                format!(
+                    "Column {label} is {} on the source and {} on the target.",
+                    source.type_name, target.type_name
+                ),
                 "Change the type on one side.".to_owned(),
             ));
         }

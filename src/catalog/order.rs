@@ -75,7 +75,11 @@ mod tests {
 
     #[test]
     fn parents_come_before_children() {
-        let tables = [table("items", &["orders", "products"]), table("orders", &["customers"]), table("products", &[])];
+        let tables = [
+            table("items", &["orders", "products"]),
+            table("orders", &["customers"]),
+            table("products", &[]),
+        ];
         let order = parents_first(&tables);
         let names = names(&tables, &order);
         let position = |name: &str| names.iter().position(|other| other == name).unwrap();

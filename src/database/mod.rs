@@ -14,11 +14,11 @@ use crate::catalog::{Catalog, Table, TableName};
 use crate::config::Config;
 use crate::model::{Check, SessionId, Skipped};
 
-pub use postgres::Postgres;
-pub use state::{Row, Statement, Value};
+pub(crate) use postgres::Postgres;
+pub(crate) use state::{Row, Statement, Value};
 
 /// COPY text of one table, in chunks of any size.
-pub type RowStream = BoxStream<'static, Result<Bytes, DatabaseError>>;
+pub(crate) type RowStream = BoxStream<'static, Result<Bytes, DatabaseError>>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
@@ -41,13 +41,13 @@ pub enum DatabaseError {
 }
 
 /// Connects to the database that the configuration names.
-pub async fn connect(config: &Config) -> Result<Arc<dyn Database>, DatabaseError> {
+pub(crate) async fn connect(config: &Config) -> Result<Arc<dyn Database>, DatabaseError> {
     Ok(Arc::new(Postgres::connect(config).await?))
 }
 
 /// A node's own database. Connections of a sync carry its session's name, so that they can be ended by it.
 #[async_trait]
-pub trait Database: Send + Sync {
+pub(crate) trait Database: Send + Sync {
     async fn facts(&self) -> Result<Facts, DatabaseError>;
 
     async fn catalog(&self) -> Result<Catalog, DatabaseError>;
@@ -56,11 +56,19 @@ pub trait Database: Send + Sync {
     async fn snapshot(&self, session: &SessionId) -> Result<Arc<dyn Snapshot>, DatabaseError>;
 
     /// Private tables for the incoming rows of `tables`.
-    async fn stage(&self, session: &SessionId, tables: &[Incoming]) -> Result<Box<dyn Staging>, DatabaseError>;
+    async fn stage(
+        &self,
+        session: &SessionId,
+        tables: &[Incoming],
+    ) -> Result<Box<dyn Staging>, DatabaseError>;
 
     /// Raises the sequences that lag behind the source's or behind their own column; never lowers one.
     /// Returns how many it raised.
-    async fn raise_sequences(&self, session: &SessionId, source: &[SequenceValue]) -> Result<u64, DatabaseError>;
+    async fn raise_sequences(
+        &self,
+        session: &SessionId,
+        source: &[SequenceValue],
+    ) -> Result<u64, DatabaseError>;
 
     async fn analyze(&self, session: &SessionId, tables: &[TableName]) -> Result<(), DatabaseError>;
 
@@ -87,7 +95,7 @@ pub trait Database: Send + Sync {
 }
 
 /// Held while a sync runs; dropped with the process, it lets the next one in.
-pub struct Claim {
+pub(crate) struct Claim {
     /// Grows with every claim of this database; checked again inside the transaction that writes.
     pub fence: i64,
     pub(crate) held: Box<dyn Held>,
@@ -95,7 +103,7 @@ pub struct Claim {
 
 impl Claim {
     /// Lets the next one in before this returns.
-    pub async fn release(self) {
+    pub(crate) async fn release(self) {
         self.held.release().await;
     }
 }
@@ -106,7 +114,7 @@ pub(crate) trait Held: Send + Sync {
 }
 
 #[derive(Debug, Clone)]
-pub struct Facts {
+pub(crate) struct Facts {
     pub product: String,
     pub size_bytes: u64,
     pub tables: u64,
@@ -115,7 +123,7 @@ pub struct Facts {
 
 /// A consistent view of a database.
 #[async_trait]
-pub trait Snapshot: Send + Sync {
+pub(crate) trait Snapshot: Send + Sync {
     fn catalog(&self) -> &Catalog;
 
     /// The named columns of a table in canonical COPY text, in no particular order.
@@ -127,28 +135,31 @@ pub trait Snapshot: Send + Sync {
     async fn exporter(&self) -> Result<Exporter, DatabaseError>;
 }
 
-pub enum Exporter {
+pub(crate) enum Exporter {
     Ready { name: String, dump: Box<dyn Dump> },
     Unusable { reason: String },
 }
 
 /// The output of an exporter, checked as it is read.
 #[async_trait]
-pub trait Dump: Send {
+pub(crate) trait Dump: Send {
     /// The next piece; none after the exporter has ended without a fault.
     async fn next(&mut self) -> Result<Option<DumpPiece>, DatabaseError>;
 }
 
-pub enum DumpPiece {
+pub(crate) enum DumpPiece {
     /// Rows of this table follow.
-    Table { name: TableName, columns: Vec<String> },
+    Table {
+        name: TableName,
+        columns: Vec<String>,
+    },
     Rows(Bytes),
     EndTable,
 }
 
 /// A table of the target and the columns that come in for it.
 #[derive(Debug, Clone)]
-pub struct Incoming {
+pub(crate) struct Incoming {
     pub table: Table,
     pub columns: Vec<String>,
     /// The source guarantees that no key comes twice.
@@ -157,7 +168,7 @@ pub struct Incoming {
 
 /// Incoming rows beside the target's tables: nothing that others see has changed.
 #[async_trait]
-pub trait Staging: Send {
+pub(crate) trait Staging: Send {
     /// Opens the staging table `index` for COPY text.
     async fn load(&mut self, index: usize) -> Result<Box<dyn Loader>, DatabaseError>;
 
@@ -169,7 +180,7 @@ pub trait Staging: Send {
 }
 
 #[async_trait]
-pub trait Loader: Send {
+pub(crate) trait Loader: Send {
     async fn send(&mut self, rows: Bytes) -> Result<(), DatabaseError>;
 
     /// Returns the number of rows loaded.
@@ -178,7 +189,7 @@ pub trait Loader: Send {
 
 /// The transaction that moves the difference. Dropped without a commit, nothing has happened.
 #[async_trait]
-pub trait Merge: Send {
+pub(crate) trait Merge: Send {
     /// How triggers and foreign keys are kept out of the way, for the log.
     fn mode(&self) -> String;
 
@@ -203,7 +214,7 @@ pub trait Merge: Send {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Written {
+pub(crate) struct Written {
     pub inserted: u64,
     pub updated: u64,
 }

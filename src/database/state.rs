@@ -2,24 +2,24 @@
 
 /// A statement whose tables are written `{t}name` and whose values are `$1`, `$2`, …
 #[derive(Debug, Clone)]
-pub struct Statement {
+pub(crate) struct Statement {
     pub(crate) text: &'static str,
     pub(crate) values: Vec<Value>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub(crate) enum Value {
     Text(Option<String>),
     Integer(Option<i64>),
 }
 
 impl Statement {
-    pub fn new(text: &'static str) -> Self {
+    pub(crate) fn new(text: &'static str) -> Self {
         Self { text, values: Vec::new() }
     }
 
     #[must_use]
-    pub fn bind(mut self, value: impl Into<Value>) -> Self {
+    pub(crate) fn bind(mut self, value: impl Into<Value>) -> Self {
         self.values.push(value.into());
         self
     }
@@ -57,11 +57,11 @@ impl From<Option<i64>> for Value {
 
 /// One row of an answer, by position.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row(pub(crate) Vec<Value>);
+pub(crate) struct Row(pub(crate) Vec<Value>);
 
 impl Row {
     /// The text at `index`; empty when it is null.
-    pub fn text(&self, index: usize) -> &str {
+    pub(crate) fn text(&self, index: usize) -> &str {
         match self.0.get(index) {
             Some(Value::Text(Some(text))) => text,
             _ => "",
@@ -69,7 +69,7 @@ impl Row {
     }
 
     /// The number at `index`; none when it is null.
-    pub fn integer(&self, index: usize) -> Option<i64> {
+    pub(crate) fn integer(&self, index: usize) -> Option<i64> {
         match self.0.get(index) {
             Some(Value::Integer(number)) => *number,
             _ => None,

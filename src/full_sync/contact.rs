@@ -22,8 +22,11 @@ pub(super) async fn keep(session: &Session, client: &Client) -> SyncError {
             // The transfer notices a lost connection too; a silent peer is the watchdog's business.
             Err(error) if error.is_passing() => tracing::debug!(%error, "a report was not answered"),
             Err(PeerError::Refused { error, .. }) if error.code == Code::NotFound => {
-                return SyncError::new(Code::Interrupted, format!("{} does not know this session any more.", session.peer))
-                    .hint("It was restarted in the middle. Start the sync again.");
+                return SyncError::new(
+                    Code::Interrupted,
+                    format!("{} does not know this session any more.", session.peer),
+                )
+                .hint("It was restarted in the middle. Start the sync again.");
             }
             Err(error) => return error.into(),
         }

@@ -28,16 +28,17 @@ impl From<DatabaseError> for SyncError {
     fn from(error: DatabaseError) -> Self {
         let message = error.to_string();
         match error {
-            DatabaseError::Unavailable { .. } => {
-                SyncError::new(Code::DatabaseUnavailable, message).hint("Check that the database server runs and that DATABASE_URL is right.")
-            }
+            DatabaseError::Unavailable { .. } => SyncError::new(Code::DatabaseUnavailable, message)
+                .hint("Check that the database server runs and that DATABASE_URL is right."),
             DatabaseError::Statement { sqlstate, .. } => {
                 let code = if sqlstate.starts_with("23") { Code::RowRefused } else { Code::Database };
                 SyncError::new(code, message).hint(hint(&sqlstate))
             }
             DatabaseError::Locked { .. } => SyncError::new(Code::Locked, message)
                 .hint("Let that session end its transaction, then start the sync again."),
-            DatabaseError::MissingRight { remedy, .. } => SyncError::new(Code::MissingRight, message).hint(remedy),
+            DatabaseError::MissingRight { remedy, .. } => {
+                SyncError::new(Code::MissingRight, message).hint(remedy)
+            }
             DatabaseError::Dump { .. } => SyncError::new(Code::DumpFailed, message)
                 .hint("The message is pg_dump's own. `tandem doctor` checks versions and rights."),
         }
@@ -47,10 +48,16 @@ impl From<DatabaseError> for SyncError {
 /// What to do, by SQLSTATE.
 fn hint(sqlstate: &str) -> &'static str {
     match sqlstate {
-        "23505" => "A row of the source has the unique value of another row on the target. Change one of the two, or delete the target's row.",
-        "23502" | "23514" => "The target demands more of its rows than the source does. Make the constraints equal, or correct the row.",
+        "23505" => {
+            "A row of the source has the unique value of another row on the target. Change one of the two, or delete the target's row."
+        }
+        "23502" | "23514" => {
+            "The target demands more of its rows than the source does. Make the constraints equal, or correct the row."
+        }
         "53100" | "53200" => "The database server is out of disk or memory. Free some and start again.",
-        "25006" => "The target is read-only (a standby, or default_transaction_read_only). Connect Tandem to the primary.",
+        "25006" => {
+            "The target is read-only (a standby, or default_transaction_read_only). Connect Tandem to the primary."
+        }
         "40P01" | "40001" => "Another program was in the way. Start the sync again.",
         "57014" => "The statement was cancelled in the database. Start the sync again.",
         _ => "Nothing was changed on the target.",
@@ -91,6 +98,7 @@ impl From<RestoreError> for SyncError {
         match error {
             RestoreError::Database(error) => error.into(),
             RestoreError::Archive(error) => error.into(),
+            RestoreError::Ended => SyncError::new(Code::Damaged, message).hint("Start the sync again."),
             RestoreError::Schema { remedies, .. } => SyncError::new(Code::SchemaDiffers, message).hint(remedies.join(" ")),
             RestoreError::Rows { .. } => SyncError::new(Code::RowRefused, message).hint("Correct these rows on the source."),
             RestoreError::Orphans { .. } => SyncError::new(Code::ForeignKey, message)

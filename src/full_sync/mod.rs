@@ -21,14 +21,13 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::model::wire::{Accepted, InitiateBackup, PROTOCOL, ReceiveBackup};
 use crate::model::{
-    Code, ConflictPolicy, Direction, HistoryFilter, Method, Phase, RowErrors, Scope, SessionId, SyncError, SyncOptions, SyncRequest,
-    SyncStatus, TableDigest,
+    Code, ConflictPolicy, Direction, HistoryFilter, Method, Phase, RowErrors, Scope, SessionId, SyncError,
+    SyncOptions, SyncRequest, SyncStatus, TableDigest,
 };
 use crate::peer::Peers;
 use crate::progress::Progress;
 use crate::store::Store;
 
-pub(crate) use errors::internal;
 pub(crate) use session::{Session, Stop};
 
 /// What a sync needs of its node.
@@ -147,7 +146,8 @@ impl FullSync {
         }
 
         let reason = reason(request.method);
-        let status = self.status(&id, request.action, &request.peer, started_by, true, request.options, reason);
+        let status =
+            self.status(&id, request.action, &request.peer, started_by, true, request.options, reason);
         let session = self.open(opening, status, claim).await?;
         self.spawn(session.clone(), async move {
             let work = async {
@@ -165,13 +165,18 @@ impl FullSync {
     }
 
     /// A peer pulls: our database is the source.
-    pub(crate) async fn serve_backup(&self, peer: &str, request: InitiateBackup) -> Result<Accepted, SyncError> {
+    pub(crate) async fn serve_backup(
+        &self,
+        peer: &str,
+        request: InitiateBackup,
+    ) -> Result<Accepted, SyncError> {
         check_protocol(peer, request.protocol)?;
         refuse_unsupported(request.method, &request.options)?;
         let (opening, claim) = self.open_for_peer(&request.session_id).await?;
         let by = format!("{} at {peer}", request.started_by);
         let reason = reason(request.method);
-        let status = self.status(&request.session_id, Direction::Push, peer, &by, false, request.options, reason);
+        let status =
+            self.status(&request.session_id, Direction::Push, peer, &by, false, request.options, reason);
         let session = self.open(opening, status, claim).await?;
         session.offer_download().await?;
         let accepted = Accepted { status: session.progress.status() };
@@ -180,13 +185,18 @@ impl FullSync {
     }
 
     /// A peer pushes: our database is the target.
-    pub(crate) async fn receive_backup(&self, peer: &str, request: ReceiveBackup) -> Result<Accepted, SyncError> {
+    pub(crate) async fn receive_backup(
+        &self,
+        peer: &str,
+        request: ReceiveBackup,
+    ) -> Result<Accepted, SyncError> {
         check_protocol(peer, request.protocol)?;
         refuse_unsupported(request.method, &request.options)?;
         let (opening, claim) = self.open_for_peer(&request.session_id).await?;
         let by = format!("{} at {peer}", request.started_by);
         let reason = reason(request.method);
-        let status = self.status(&request.session_id, Direction::Pull, peer, &by, false, request.options, reason);
+        let status =
+            self.status(&request.session_id, Direction::Pull, peer, &by, false, request.options, reason);
         let session = self.open(opening, status, claim).await?;
         session.expect_upload().await?;
         let accepted = Accepted { status: session.progress.status() };
@@ -204,7 +214,10 @@ impl FullSync {
         self.tasks.wait().await;
     }
 
-    async fn open_for_peer(&self, id: &SessionId) -> Result<(Opening<'_>, crate::database::Claim), SyncError> {
+    async fn open_for_peer(
+        &self,
+        id: &SessionId,
+    ) -> Result<(Opening<'_>, crate::database::Claim), SyncError> {
         let opening = self.open_slot()?;
         Ok((opening, self.claim(id).await?))
     }
@@ -216,7 +229,9 @@ impl FullSync {
                 *slot = Slot::Opening;
                 Ok(Opening { slot: &self.running, used: false })
             }
-            Slot::Opening => Err(SyncError::new(Code::Busy, "Another sync is just being started on this server.")),
+            Slot::Opening => {
+                Err(SyncError::new(Code::Busy, "Another sync is just being started on this server."))
+            }
             Slot::Taken(session) => Err(busy(&session.progress.status())),
             Slot::Closed => Err(SyncError::new(Code::ShuttingDown, "This server is shutting down.")),
         }
@@ -344,8 +359,11 @@ fn check_protocol(peer: &str, protocol: u32) -> Result<(), SyncError> {
     if protocol == PROTOCOL {
         return Ok(());
     }
-    Err(SyncError::new(Code::PeerVersion, format!("{peer} speaks protocol {protocol}, this server {PROTOCOL}."))
-        .hint("Run the same version of Tandem on both servers."))
+    Err(SyncError::new(
+        Code::PeerVersion,
+        format!("{peer} speaks protocol {protocol}, this server {PROTOCOL}."),
+    )
+    .hint("Run the same version of Tandem on both servers."))
 }
 
 /// What this version cannot do is refused, never quietly done differently.

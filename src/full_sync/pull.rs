@@ -19,7 +19,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Brings this database to the state of the peer's.
 pub(super) async fn pull(session: &Session, client: &Client) -> Result<Outcome, SyncError> {
     let (writer, spool) = session.open_spool().await?;
-    let transfer = async { download(session, client, writer).await.map_err(|error| error.at(Step::Transfer)) };
+    let transfer =
+        async { download(session, client, writer).await.map_err(|error| error.at(Step::Transfer)) };
     let ((), outcome) = tokio::try_join!(transfer, target::restore(session, spool))?;
     Ok(outcome)
 }

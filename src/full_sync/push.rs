@@ -37,7 +37,11 @@ async fn upload(session: &Session, client: &Client, spool: Arc<Spool>) -> Result
     let mut bytes = Box::pin(spool.read_from(0));
     let mut piece = BytesMut::with_capacity(PIECE);
     loop {
-        let chunk = bytes.next().await.transpose().map_err(|cause| super::errors::spool_failed(&session.spool_path(), &cause))?;
+        let chunk = bytes
+            .next()
+            .await
+            .transpose()
+            .map_err(|cause| super::errors::spool_failed(&session.spool_path(), &cause))?;
         let end = chunk.is_none();
         piece.extend_from_slice(&chunk.unwrap_or_default());
         // A slow dump should not hold back what is there already: pieces are cut small while nothing is known to wait.
@@ -55,7 +59,8 @@ async fn upload(session: &Session, client: &Client, spool: Arc<Spool>) -> Result
     }
     progress.bytes_total(sent);
     progress.done(Step::Transfer, format!("{sent} bytes sent"));
-    retried(session, || client.restore_backup(RestoreBackup { session_id: session.id.clone(), bytes: sent })).await?;
+    retried(session, || client.restore_backup(RestoreBackup { session_id: session.id.clone(), bytes: sent }))
+        .await?;
     Ok(())
 }
 
@@ -69,7 +74,9 @@ async fn send(session: &Session, client: &Client, offset: u64, piece: Bytes) -> 
         there = match client.upload(&session.id, there, rest).await {
             Ok(there) => there,
             Err(error) if error.is_passing() => {
-                session.progress.warn(Step::Transfer, format!("Cut at byte {there} ({error}); goes on there"));
+                session
+                    .progress
+                    .warn(Step::Transfer, format!("Cut at byte {there} ({error}); goes on there"));
                 retried(session, || client.uploaded(session.id.clone())).await?
             }
             Err(error) => return Err(error.into()),
@@ -107,7 +114,8 @@ where
 /// Waits until the peer says that it has committed; its failures end the session elsewhere.
 async fn peer_ended(session: &Session) -> SyncStatus {
     let mut remote = session.remote.subscribe();
-    let committed = |status: &Option<SyncStatus>| status.as_ref().is_some_and(|status| status.phase.is_committed());
+    let committed =
+        |status: &Option<SyncStatus>| status.as_ref().is_some_and(|status| status.phase.is_committed());
     match remote.wait_for(committed).await {
         Ok(status) => status.clone().unwrap_or_else(|| session.progress.status()),
         // The sender lives in the session, so it cannot be gone.

@@ -28,7 +28,9 @@ pub(crate) struct Outcome {
 /// Why a session is made to end.
 #[derive(Debug, Clone)]
 pub(crate) enum Stop {
-    Cancelled { by: String },
+    Cancelled {
+        by: String,
+    },
     ShuttingDown,
     /// The other node has ended it.
     Peer(SyncError),
@@ -105,7 +107,9 @@ impl Session {
 
     /// Makes the spool that this session's backup goes through.
     pub(super) async fn open_spool(&self) -> Result<(SpoolWriter, Arc<Spool>), SyncError> {
-        let (writer, spool) = Spool::create(&self.spool_path()).await.map_err(|cause| spool_failed(&self.spool_path(), &cause))?;
+        let (writer, spool) = Spool::create(&self.spool_path())
+            .await
+            .map_err(|cause| spool_failed(&self.spool_path(), &cause))?;
         self.spool.get_or_init(|| spool.clone());
         Ok((writer, spool))
     }
@@ -127,7 +131,10 @@ impl Session {
     }
 
     pub(crate) fn spool(&self) -> Result<Arc<Spool>, SyncError> {
-        self.spool.get().cloned().ok_or_else(|| SyncError::new(Code::NotFound, "This session has no backup yet."))
+        self.spool
+            .get()
+            .cloned()
+            .ok_or_else(|| SyncError::new(Code::NotFound, "This session has no backup yet."))
     }
 
     /// Appends what a peer uploads. Answers the length there is now.
@@ -143,7 +150,10 @@ impl Session {
             return Ok(len);
         }
         if offset != len {
-            return Err(SyncError::new(Code::BadRequest, format!("The upload continues at byte {len}, not {offset}.")));
+            return Err(SyncError::new(
+                Code::BadRequest,
+                format!("The upload continues at byte {len}, not {offset}."),
+            ));
         }
         writer.append(bytes).await.map_err(|cause| spool_failed(&self.spool_path(), &cause))?;
         Ok(writer.len())
@@ -198,7 +208,9 @@ impl Session {
             self.remote_digests.send_replace(digests);
         }
         match remote.phase {
-            Phase::Cancelling | Phase::Cancelled => self.stop(Stop::Cancelled { by: format!("at {}", self.peer) }),
+            Phase::Cancelling | Phase::Cancelled => {
+                self.stop(Stop::Cancelled { by: format!("at {}", self.peer) });
+            }
             Phase::Failed | Phase::Interrupted => {
                 let error = remote.error.clone().unwrap_or_else(|| {
                     SyncError::new(Code::Interrupted, format!("{} has stopped.", self.peer))

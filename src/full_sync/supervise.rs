@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
@@ -35,7 +36,7 @@ impl Ended {
 
 /// Waits for the work, shows and saves its progress meanwhile, and puts everything back in order after it.
 pub(super) async fn supervise(session: Arc<Session>, work: JoinHandle<Result<Outcome, SyncError>>) -> Ended {
-    let outcome = watch(&session, work).await;
+    let outcome = attend(&session, work).await;
     // Dropping the work does not stop a statement that the server is running: ending its connection does.
     if let Err(error) = session.node.database.end(&session.id).await {
         tracing::warn!(session = %session.id, %error, "connections or staging tables of the session may be left; the next start sweeps them");
@@ -49,7 +50,10 @@ pub(super) async fn supervise(session: Arc<Session>, work: JoinHandle<Result<Out
     Ended { session, status }
 }
 
-async fn watch(session: &Session, mut work: JoinHandle<Result<Outcome, SyncError>>) -> Result<Outcome, SyncError> {
+async fn attend(
+    session: &Session,
+    mut work: JoinHandle<Result<Outcome, SyncError>>,
+) -> Result<Outcome, SyncError> {
     let mut stop = session.stop.subscribe();
     let (mut show, mut save) = (tokio::time::interval(SHOW), tokio::time::interval(SAVE));
     show.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -57,8 +61,7 @@ async fn watch(session: &Session, mut work: JoinHandle<Result<Outcome, SyncError
     loop {
         tokio::select! {
             ended = &mut work => return ended.unwrap_or_else(|panic| Err(internal(&panic.to_string()))),
-            asked = stop.wait_for(Option::is_some) => {
-                let reason = asked.ok().and_then(|asked| asked.clone());
+            reason = asked_to_stop(&mut stop) => {
                 work.abort();
                 // After an abort this returns when the work, and with it pg_dump and every connection, is dropped.
                 // Work that has ended by itself meanwhile keeps its own end.
@@ -74,6 +77,11 @@ async fn watch(session: &Session, mut work: JoinHandle<Result<Outcome, SyncError
             }
         }
     }
+}
+
+async fn asked_to_stop(stop: &mut watch::Receiver<Option<Stop>>) -> Option<Stop> {
+    // The sender lives in the session, so this returns only with a reason.
+    stop.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone())
 }
 
 async fn save_state(session: &Session) {
@@ -109,7 +117,8 @@ async fn guard(session: &Session) {
 /// The other node reports, and is in a step that is its own: its watchdog guards it.
 fn peer_works(session: &Session) -> bool {
     let status = session.progress.status();
-    let own_part_done = status.step_of(crate::model::Step::Transfer).is_some_and(|step| step.state == StepState::Done);
+    let own_part_done =
+        status.step_of(crate::model::Step::Transfer).is_some_and(|step| step.state == StepState::Done);
     own_part_done && session.silent_for() < STALL
 }
 
@@ -117,11 +126,14 @@ fn stopped(session: &Session, reason: Option<Stop>) -> SyncError {
     let peer = &session.peer;
     match reason {
         Some(Stop::Cancelled { by }) => SyncError::new(Code::Cancelled, format!("Cancelled {by}.")),
-        Some(Stop::ShuttingDown) => SyncError::new(Code::Interrupted, "This server was shut down during the sync.")
-            .hint("Start the sync again when it is back."),
+        Some(Stop::ShuttingDown) => {
+            SyncError::new(Code::Interrupted, "This server was shut down during the sync.")
+                .hint("Start the sync again when it is back.")
+        }
         Some(Stop::Peer(error)) => error,
-        Some(Stop::Stalled) => SyncError::new(Code::Stalled, "Nothing moved for 60 seconds.")
-            .hint(format!("Check the connection to {peer} and the locks in both databases, then start again.")),
+        Some(Stop::Stalled) => SyncError::new(Code::Stalled, "Nothing moved for 60 seconds.").hint(format!(
+            "Check the connection to {peer} and the locks in both databases, then start again."
+        )),
         Some(Stop::PeerSilent) => {
             SyncError::new(Code::Interrupted, format!("{peer} was not heard of for 60 seconds."))
                 .hint(format!("Check whether Tandem runs on {peer} and start the sync again."))
@@ -144,7 +156,10 @@ async fn settle(session: &Session, outcome: Result<Outcome, SyncError>) -> Resul
         }
         Ok(false) => Err(error),
         Err(unknown) => Err(SyncError {
-            hint: format!("{} Whether the rows were committed is not known ({unknown}): compare the databases.", error.hint),
+            hint: format!(
+                "{} Whether the rows were committed is not known ({unknown}): compare the databases.",
+                error.hint
+            ),
             ..error
         }),
     }

@@ -16,22 +16,33 @@ pub(super) async fn restore(session: &Session, spool: Arc<Spool>) -> Result<Outc
     let options = progress.status().options;
 
     progress.enter(Step::Convert, "Waits for the first rows");
-    let (manifest, archive) = ArchiveReader::open(Box::pin(spool.read_from(0))).await.map_err(at(Step::Convert))?;
+    let (manifest, archive) =
+        ArchiveReader::open(Box::pin(spool.read_from(0))).await.map_err(at(Step::Convert))?;
     let target = database.catalog().await.map_err(at(Step::Convert))?;
     let plan = restore::plan(&manifest, &target).map_err(at(Step::Convert))?;
     for note in &plan.notes {
         progress.info(Step::Convert, note);
     }
     let expected = progress.status().tables;
-    let rows = |name: &str| expected.iter().find(|table| table.name == name).and_then(|table| table.rows_total);
-    progress.tables(plan.incoming.iter().map(|incoming| (incoming.table.name.clone(), rows(&incoming.table.name.display()))));
+    let rows =
+        |name: &str| expected.iter().find(|table| table.name == name).and_then(|table| table.rows_total);
+    progress.tables(
+        plan.incoming
+            .iter()
+            .map(|incoming| (incoming.table.name.clone(), rows(&incoming.table.name.display()))),
+    );
     progress.enter(Step::Convert, "Loads rows into staging tables");
-    let mut staged = restore::stage(database, &session.id, &plan, archive, progress).await.map_err(at(Step::Convert))?;
+    let mut staged =
+        restore::stage(database, &session.id, &plan, archive, progress).await.map_err(at(Step::Convert))?;
     progress.done(Step::Convert, format!("{} rows staged and checked", staged.totals.rows));
-    progress.info(Step::Convert, format!("{} rows staged; every table has the hash that the source gave it", staged.totals.rows));
+    progress.info(
+        Step::Convert,
+        format!("{} rows staged; every table has the hash that the source gave it", staged.totals.rows),
+    );
 
     progress.enter(Step::Restore, "One transaction: only rows that differ are written");
-    let merge = Options { deletes: options.deletes, marker: Store::mark_committed(&session.id, session.fence) };
+    let merge =
+        Options { deletes: options.deletes, marker: Store::mark_committed(&session.id, session.fence) };
     let merged = restore::merge(&plan, &mut staged, merge, progress).await.map_err(at(Step::Restore))?;
     let mut result = result(&plan, &merged, &staged);
     progress.done(Step::Restore, "Committed");
@@ -53,7 +64,8 @@ pub(super) async fn restore(session: &Session, spool: Arc<Spool>) -> Result<Outc
     if options.verify {
         verify(session, &plan, &merged, &mut result).await?;
     } else {
-        result.relation = Relation::Unverified { reason: "The comparison after the commit was switched off.".to_owned() };
+        result.relation =
+            Relation::Unverified { reason: "The comparison after the commit was switched off.".to_owned() };
         progress.done(Step::Verify, "Switched off");
     }
     Ok(outcome(result))
@@ -67,7 +79,7 @@ fn result(plan: &Plan, merged: &Merged, staged: &Staged) -> SyncResult {
         unchanged: merged.sum(|counts| counts.unchanged),
         rows: staged.totals.rows,
         tables: plan.incoming.len() as u64,
-        archive_bytes: staged.totals.bytes,
+        archive_bytes: staged.totals.archive_bytes,
         raw_bytes: staged.totals.raw_bytes,
         relation: Relation::Unverified { reason: "Not compared yet.".to_owned() },
         source: None,
@@ -79,7 +91,12 @@ fn result(plan: &Plan, merged: &Merged, staged: &Staged) -> SyncResult {
 }
 
 /// Compares the two databases, each read anew: the source in the snapshot that was synced, the target as it is now.
-async fn verify(session: &Session, plan: &Plan, merged: &Merged, result: &mut SyncResult) -> Result<(), SyncError> {
+async fn verify(
+    session: &Session,
+    plan: &Plan,
+    merged: &Merged,
+    result: &mut SyncResult,
+) -> Result<(), SyncError> {
     let progress = &session.progress;
     let tables = plan.incoming.len() as u64;
     progress.enter(Step::Verify, "Reads both databases once more");
@@ -87,9 +104,11 @@ async fn verify(session: &Session, plan: &Plan, merged: &Merged, result: &mut Sy
     let snapshot = session.node.database.snapshot(&session.id).await.map_err(at(Step::Verify))?;
     let selected: Vec<compare::Selected> =
         plan.incoming.iter().map(|incoming| (incoming.table.clone(), incoming.columns.clone())).collect();
-    let ours = compare::digests(&*snapshot, &selected, |done| progress.step(Step::Verify, done as u64, Some(tables)))
-        .await
-        .map_err(at(Step::Verify))?;
+    let ours = compare::digests(&*snapshot, &selected, |done| {
+        progress.step(Step::Verify, done as u64, Some(tables));
+    })
+    .await
+    .map_err(at(Step::Verify))?;
     progress.enter(Step::Verify, "Waits for the source's own comparison");
     let theirs = session.source_digests().await;
 
@@ -98,10 +117,14 @@ async fn verify(session: &Session, plan: &Plan, merged: &Merged, result: &mut Sy
     result.target = Some(compare::fingerprint(&ours, at_us));
     result.relation = relation(&ours, &theirs, merged);
     match &result.relation {
-        Relation::Identical => progress.info(Step::Verify, format!("Identical: {tables} tables, {} rows", result.rows)),
+        Relation::Identical => {
+            progress.info(Step::Verify, format!("Identical: {tables} tables, {} rows", result.rows));
+        }
         Relation::Contains { target_only_rows } => progress.info(
             Step::Verify,
-            format!("Every row of the source is there; {target_only_rows} rows are the target's own and were kept"),
+            format!(
+                "Every row of the source is there; {target_only_rows} rows are the target's own and were kept"
+            ),
         ),
         Relation::Unverified { reason } => progress.warn(Step::Verify, reason),
     }
@@ -145,7 +168,9 @@ fn outcome(result: SyncResult) -> Outcome {
         Relation::Identical => (Phase::Verified, "Verified: both databases hold the same rows.".to_owned()),
         Relation::Contains { target_only_rows } => (
             Phase::Verified,
-            format!("Verified: every row of the source is there, and {target_only_rows} rows of the target's own."),
+            format!(
+                "Verified: every row of the source is there, and {target_only_rows} rows of the target's own."
+            ),
         ),
         Relation::Unverified { reason } => (Phase::Completed, format!("Committed, not verified. {reason}")),
     };

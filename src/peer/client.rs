@@ -16,8 +16,8 @@ use super::{PeerError, headers};
 use crate::clock::now_us;
 use crate::config::Secret;
 use crate::model::wire::{
-    Accepted, DigestReply, DigestRequest, HelloReply, HelloRequest, InitiateBackup, PROTOCOL, ReceiveBackup, Report,
-    ReportReply, RestoreBackup,
+    Accepted, DigestReply, DigestRequest, HelloReply, HelloRequest, InitiateBackup, PROTOCOL, ReceiveBackup,
+    Report, ReportReply, RestoreBackup,
 };
 use crate::model::{SessionId, SyncError};
 
@@ -28,7 +28,7 @@ const LONG_ANSWER: Duration = Duration::from_secs(600);
 
 /// Calls one peer.
 #[derive(Clone)]
-pub struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     own_name: String,
     peer: String,
@@ -37,7 +37,7 @@ pub struct Client {
 }
 
 /// A probe's answer, and what it took.
-pub struct Probe {
+pub(crate) struct Probe {
     pub reply: HelloReply,
     pub latency: Duration,
     /// The peer's clock minus ours, at the middle of the round trip.
@@ -74,7 +74,7 @@ impl Client {
         Self { http, own_name, peer, url, key }
     }
 
-    pub async fn hello(&self) -> Result<Probe, PeerError> {
+    pub(crate) async fn hello(&self) -> Result<Probe, PeerError> {
         let (started, sent_us) = (Instant::now(), now_us());
         let request = HelloRequest { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned() };
         let reply: HelloReply = self.call("/api/sync/hello", &request, Duration::from_secs(5)).await?;
@@ -83,28 +83,28 @@ impl Client {
         Ok(Probe { clock_offset_us: reply.clock_us - middle_us, reply, latency })
     }
 
-    pub async fn initiate_backup(&self, request: &InitiateBackup) -> Result<Accepted, PeerError> {
+    pub(crate) async fn initiate_backup(&self, request: &InitiateBackup) -> Result<Accepted, PeerError> {
         self.call("/api/sync/initiate-backup", request, ANSWER).await
     }
 
-    pub async fn receive_backup(&self, request: &ReceiveBackup) -> Result<Accepted, PeerError> {
+    pub(crate) async fn receive_backup(&self, request: &ReceiveBackup) -> Result<Accepted, PeerError> {
         self.call("/api/sync/receive-backup", request, ANSWER).await
     }
 
-    pub async fn restore_backup(&self, request: RestoreBackup) -> Result<Accepted, PeerError> {
+    pub(crate) async fn restore_backup(&self, request: RestoreBackup) -> Result<Accepted, PeerError> {
         self.call("/api/sync/restore-backup", &request, ANSWER).await
     }
 
-    pub async fn report(&self, request: &Report) -> Result<ReportReply, PeerError> {
+    pub(crate) async fn report(&self, request: &Report) -> Result<ReportReply, PeerError> {
         self.call("/api/sync/report", request, ANSWER).await
     }
 
-    pub async fn digest(&self) -> Result<DigestReply, PeerError> {
+    pub(crate) async fn digest(&self) -> Result<DigestReply, PeerError> {
         self.call("/api/sync/digest", &DigestRequest { protocol: PROTOCOL }, LONG_ANSWER).await
     }
 
     /// The bytes of the session's backup from `offset` on. A stream that ends without an error is whole.
-    pub async fn download(
+    pub(crate) async fn download(
         &self,
         session: &SessionId,
         offset: u64,
@@ -119,18 +119,21 @@ impl Client {
             return Err(self.nonsense("it does not continue a download where it was cut"));
         }
         let client = self.clone();
-        Ok(response.bytes_stream().map(move |chunk| chunk.map_err(|cause| client.unreachable(&cause))).boxed())
+        Ok(response
+            .bytes_stream()
+            .map(move |chunk| chunk.map_err(|cause| client.unreachable(&cause)))
+            .boxed())
     }
 
     /// How many bytes of the session's upload the peer has.
-    pub async fn uploaded(&self, session: SessionId) -> Result<u64, PeerError> {
+    pub(crate) async fn uploaded(&self, session: SessionId) -> Result<u64, PeerError> {
         let path = format!("/api/sync/receive-backup/{session}");
         let response = self.answered(self.signed(Method::HEAD, &path, b"")?.timeout(ANSWER)).await?;
         self.offset(&response)
     }
 
     /// Appends at `offset`; returns the new length.
-    pub async fn upload(&self, session: &SessionId, offset: u64, bytes: Bytes) -> Result<u64, PeerError> {
+    pub(crate) async fn upload(&self, session: &SessionId, offset: u64, bytes: Bytes) -> Result<u64, PeerError> {
         let path = format!("/api/sync/receive-backup/{session}");
         let request = self
             .signed(Method::PATCH, &path, &bytes)?
@@ -156,7 +159,8 @@ impl Client {
             .body(body);
         let response = self.answered(request).await?;
         let text = response.bytes().await.map_err(|cause| self.unreachable(&cause))?;
-        serde_json::from_slice(&text).map_err(|cause| self.nonsense(&format!("its answer to {path} cannot be read ({cause})")))
+        serde_json::from_slice(&text)
+            .map_err(|cause| self.nonsense(&format!("its answer to {path} cannot be read ({cause})")))
     }
 
     fn signed(&self, method: Method, path: &str, body: &[u8]) -> Result<RequestBuilder, PeerError> {
@@ -190,8 +194,14 @@ impl Client {
         }
         let text = response.bytes().await.map_err(|cause| self.unreachable(&cause))?;
         match serde_json::from_slice::<Refusal>(&text) {
-            Ok(refusal) => Err(PeerError::Refused { peer: self.peer.clone(), error: refusal.error, status: status.as_u16() }),
-            Err(_) => Err(self.nonsense(&format!("it answers {status} without saying why; is that address a Tandem node?"))),
+            Ok(refusal) => Err(PeerError::Refused {
+                peer: self.peer.clone(),
+                error: refusal.error,
+                status: status.as_u16(),
+            }),
+            Err(_) => Err(self.nonsense(&format!(
+                "it answers {status} without saying why; is that address a Tandem node?"
+            ))),
         }
     }
 
@@ -209,7 +219,8 @@ impl Client {
         while let Some(source) = innermost.source() {
             innermost = source;
         }
-        let reason = if cause.is_timeout() { "it does not answer in time".to_owned() } else { innermost.to_string() };
+        let reason =
+            if cause.is_timeout() { "it does not answer in time".to_owned() } else { innermost.to_string() };
         PeerError::Unreachable { peer: self.peer.clone(), reason }
     }
 

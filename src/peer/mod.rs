@@ -9,20 +9,20 @@ use url::Url;
 use crate::config::{Config, PeerAddress, Secret};
 use crate::model::{Code, SyncError};
 
-pub use client::Client;
-pub use presence::{Presences, watch_presence};
+pub(crate) use client::Client;
+pub(crate) use presence::{Presences, watch_presence};
 pub(crate) use sign::random_hex;
-pub use sign::{Envelope, SignatureError, Verifier, body_hash};
+pub(crate) use sign::{Envelope, SignatureError, Verifier, body_hash};
 
 /// The headers of a signed request, in lower case.
-pub mod headers {
-    pub const FROM: &str = "x-tandem-peer";
-    pub const TO: &str = "x-tandem-to";
-    pub const DATE: &str = "x-tandem-date";
-    pub const NONCE: &str = "x-tandem-nonce";
-    pub const BODY: &str = "x-tandem-body";
-    pub const SIGNATURE: &str = "x-tandem-signature";
-    pub const UPLOAD_OFFSET: &str = "upload-offset";
+pub(crate) mod headers {
+    pub(crate) const FROM: &str = "x-tandem-peer";
+    pub(crate) const TO: &str = "x-tandem-to";
+    pub(crate) const DATE: &str = "x-tandem-date";
+    pub(crate) const NONCE: &str = "x-tandem-nonce";
+    pub(crate) const BODY: &str = "x-tandem-body";
+    pub(crate) const SIGNATURE: &str = "x-tandem-signature";
+    pub(crate) const UPLOAD_OFFSET: &str = "upload-offset";
 }
 
 #[derive(Debug, Clone, thiserror::Error)]
@@ -52,8 +52,11 @@ impl From<PeerError> for SyncError {
     fn from(error: PeerError) -> Self {
         let message = error.to_string();
         match error {
-            PeerError::Unreachable { peer, .. } => SyncError::new(Code::PeerUnreachable, message)
-                .hint(format!("Check that Tandem runs there and that the address of {peer} in TANDEM_PEERS is right.")),
+            PeerError::Unreachable { peer, .. } => {
+                SyncError::new(Code::PeerUnreachable, message).hint(format!(
+                    "Check that Tandem runs there and that the address of {peer} in TANDEM_PEERS is right."
+                ))
+            }
             PeerError::Refused { peer, error, status: 401 | 403 } => {
                 let message = format!("{peer} does not accept our requests: {}", error.message);
                 SyncError::new(Code::PeerRefused, message).hint(error.hint)
@@ -64,10 +67,12 @@ impl From<PeerError> for SyncError {
             PeerError::Refused { peer, error, .. } => {
                 SyncError { message: format!("{peer}: {}", error.message), ..error }
             }
-            PeerError::Protocol { .. } => SyncError::new(Code::PeerVersion, message)
-                .hint("Run the same version of Tandem on both servers, and check the address in TANDEM_PEERS."),
-            PeerError::NotCallable { peer } => SyncError::new(Code::Refused, message)
-                .hint(format!("Start the sync on {peer}, or add its address to TANDEM_PEERS: {peer}=http://host:3000")),
+            PeerError::Protocol { .. } => SyncError::new(Code::PeerVersion, message).hint(
+                "Run the same version of Tandem on both servers, and check the address in TANDEM_PEERS.",
+            ),
+            PeerError::NotCallable { peer } => SyncError::new(Code::Refused, message).hint(format!(
+                "Start the sync on {peer}, or add its address to TANDEM_PEERS: {peer}=http://host:3000"
+            )),
             PeerError::Unknown { .. } => {
                 SyncError::new(Code::NotFound, message).hint("The peers are listed in TANDEM_PEERS.")
             }
@@ -78,7 +83,7 @@ impl From<PeerError> for SyncError {
 
 /// The peers of the configuration.
 #[derive(Clone)]
-pub struct Peers {
+pub(crate) struct Peers {
     http: reqwest::Client,
     own_name: String,
     key: Option<Secret>,
@@ -86,7 +91,7 @@ pub struct Peers {
 }
 
 impl Peers {
-    pub fn new(config: &Config) -> Result<Self, PeerError> {
+    pub(crate) fn new(config: &Config) -> Result<Self, PeerError> {
         Ok(Self {
             http: client::http()?,
             own_name: config.name.clone(),
@@ -95,15 +100,15 @@ impl Peers {
         })
     }
 
-    pub fn addresses(&self) -> &[PeerAddress] {
+    pub(crate) fn addresses(&self) -> &[PeerAddress] {
         &self.addresses
     }
 
-    pub fn knows(&self, name: &str) -> bool {
+    pub(crate) fn knows(&self, name: &str) -> bool {
         self.addresses.iter().any(|peer| peer.name == name)
     }
 
-    pub fn client(&self, name: &str) -> Result<Client, PeerError> {
+    pub(crate) fn client(&self, name: &str) -> Result<Client, PeerError> {
         let peer = self.addresses.iter().find(|peer| peer.name == name);
         let peer = peer.ok_or_else(|| PeerError::Unknown { peer: name.to_owned() })?;
         let url = peer.url.clone().ok_or_else(|| PeerError::NotCallable { peer: name.to_owned() })?;

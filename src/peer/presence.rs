@@ -16,7 +16,7 @@ const RECENT_US: i64 = 60 * 1_000_000;
 
 /// What is known of each peer now.
 #[derive(Clone, Default)]
-pub struct Presences(Arc<Mutex<HashMap<String, Known>>>);
+pub(crate) struct Presences(Arc<Mutex<HashMap<String, Known>>>);
 
 #[derive(Default)]
 struct Known {
@@ -30,7 +30,7 @@ struct Known {
 }
 
 /// Probes all peers for ever; the caller owns the task.
-pub async fn watch_presence(peers: Peers, presences: Presences) {
+pub(crate) async fn watch_presence(peers: Peers, presences: Presences) {
     let mut clock = tokio::time::interval(EVERY);
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -41,9 +41,15 @@ pub async fn watch_presence(peers: Peers, presences: Presences) {
 
 impl Presences {
     /// Asks every peer that has an address, all at once.
-    pub async fn probe(&self, peers: &Peers) {
-        join_all(peers.addresses().iter().filter(|peer| peer.url.is_some()).map(|peer| self.probe_one(peers, &peer.name)))
-            .await;
+    pub(crate) async fn probe(&self, peers: &Peers) {
+        join_all(
+            peers
+                .addresses()
+                .iter()
+                .filter(|peer| peer.url.is_some())
+                .map(|peer| self.probe_one(peers, &peer.name)),
+        )
+        .await;
     }
 
     async fn probe_one(&self, peers: &Peers, name: &str) {
@@ -57,8 +63,11 @@ impl Presences {
             Ok(probe) if probe.reply.name != name => {
                 known.presence = Some(Presence::Refused);
                 known.problem = Some(
-                    SyncError::new(Code::PeerRefused, format!("The server at this address is named {}, not {name}.", probe.reply.name))
-                        .hint("Correct the name or the address in TANDEM_PEERS."),
+                    SyncError::new(
+                        Code::PeerRefused,
+                        format!("The server at this address is named {}, not {name}.", probe.reply.name),
+                    )
+                    .hint("Correct the name or the address in TANDEM_PEERS."),
                 );
             }
             Ok(probe) => {
@@ -79,13 +88,13 @@ impl Presences {
     }
 
     /// It has called us, with a good signature.
-    pub fn seen(&self, name: &str) {
+    pub(crate) fn seen(&self, name: &str) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.entry(name.to_owned()).or_default().last_seen_us = Some(now_us());
     }
 
     /// All peers, in the order of the configuration.
-    pub fn list(&self, peers: &Peers) -> Vec<Peer> {
+    pub(crate) fn list(&self, peers: &Peers) -> Vec<Peer> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let nothing = Known::default();
         peers

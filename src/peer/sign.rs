@@ -17,7 +17,7 @@ pub(crate) const WINDOW_US: i64 = 300 * 1_000_000;
 
 /// Everything that the signature covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Envelope {
+pub(crate) struct Envelope {
     pub method: String,
     /// Path and query.
     pub target: String,
@@ -30,7 +30,7 @@ pub struct Envelope {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SignatureError {
+pub(crate) enum SignatureError {
     #[error("the signature headers are missing or malformed")]
     Malformed,
     #[error("it is addressed to another node")]
@@ -46,12 +46,13 @@ pub enum SignatureError {
 }
 
 impl Envelope {
-    pub fn sign(&self, key: &Secret) -> String {
+    pub(crate) fn sign(&self, key: &Secret) -> String {
         hex(&self.mac(key).finalize().into_bytes())
     }
 
     fn mac(&self, key: &Secret) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()).expect("HMAC takes a key of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()).expect("HMAC takes a key of any length");
         // No field holds a newline: they come from header values and a request line.
         for part in [
             "tandem-1",
@@ -72,16 +73,19 @@ impl Envelope {
 
 /// Remembers the nonces of the last minutes.
 #[derive(Default)]
-pub struct Verifier {
+pub(crate) struct Verifier {
     seen: Mutex<HashMap<String, i64>>,
 }
 
 impl Verifier {
     /// Accepts an envelope once.
-    pub fn accept(&self, envelope: &Envelope, signature: &str, key: &Secret) -> Result<(), SignatureError> {
+    pub(crate) fn accept(&self, envelope: &Envelope, signature: &str, key: &Secret) -> Result<(), SignatureError> {
         let signature = unhex(signature).ok_or(SignatureError::Malformed)?;
         // `verify_slice` compares in constant time.
-        envelope.mac(key).verify_slice(&signature).map_err(|hmac::digest::MacError { .. }| SignatureError::WrongKey)?;
+        envelope
+            .mac(key)
+            .verify_slice(&signature)
+            .map_err(|hmac::digest::MacError { .. }| SignatureError::WrongKey)?;
         let now = now_us();
         let offset = envelope.date_us.saturating_sub(now);
         if offset.saturating_abs() > WINDOW_US {
@@ -96,12 +100,12 @@ impl Verifier {
     }
 }
 
-pub fn body_hash(body: &[u8]) -> String {
+pub(crate) fn body_hash(body: &[u8]) -> String {
     hex(&Sha256::digest(body))
 }
 
 /// 128 random bits.
-pub fn nonce() -> String {
+pub(super) fn nonce() -> String {
     random_hex::<16>()
 }
 
@@ -117,7 +121,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.is_ascii() || text.len() % 2 != 0 {
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return None;
     }
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
@@ -166,7 +170,10 @@ mod tests {
         for change in changes {
             let mut changed = envelope();
             change(&mut changed);
-            assert_eq!(Verifier::default().accept(&changed, &signature, &key()), Err(SignatureError::WrongKey));
+            assert_eq!(
+                Verifier::default().accept(&changed, &signature, &key()),
+                Err(SignatureError::WrongKey)
+            );
         }
     }
 
@@ -177,7 +184,10 @@ mod tests {
         let signature = old.sign(&Secret::new("another key of ours"));
         assert_eq!(verifier.accept(&old, &signature, &key()), Err(SignatureError::WrongKey));
         old.date_us -= 2 * WINDOW_US;
-        assert_eq!(verifier.accept(&old, &old.sign(&key()), &key()), Err(SignatureError::Expired { offset_s: -600 }));
+        assert_eq!(
+            verifier.accept(&old, &old.sign(&key()), &key()),
+            Err(SignatureError::Expired { offset_s: -600 })
+        );
         for broken in ["", "zz", "é", "abc"] {
             assert!(verifier.accept(&envelope(), broken, &key()).is_err());
         }

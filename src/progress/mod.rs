@@ -20,7 +20,7 @@ const SAMPLE_EVERY: Duration = Duration::from_millis(250);
 
 /// A sync's progress. Cheap to clone; all clones are the same.
 #[derive(Clone)]
-pub struct Progress(Arc<Inner>);
+pub(crate) struct Progress(Arc<Inner>);
 
 struct Inner {
     state: Mutex<State>,
@@ -40,18 +40,25 @@ struct State {
 
 impl Progress {
     /// Starts to show `status` to everybody who reads from `publish`.
-    pub fn start(mut status: SyncStatus, publish: watch::Sender<Option<SyncStatus>>) -> Self {
+    pub(crate) fn start(mut status: SyncStatus, publish: watch::Sender<Option<SyncStatus>>) -> Self {
         status.steps = Step::ALL.into_iter().map(waiting).collect();
         let now = Instant::now();
-        let state =
-            State { status, log: Vec::new(), started: now, moved: now, sampled: now, rate: Rate::new(now), dirty: true };
+        let state = State {
+            status,
+            log: Vec::new(),
+            started: now,
+            moved: now,
+            sampled: now,
+            rate: Rate::new(now),
+            dirty: true,
+        };
         let progress = Self(Arc::new(Inner { state: Mutex::new(state), publish }));
         progress.publish();
         progress
     }
 
     /// The step begins, or goes on.
-    pub fn enter(&self, step: Step, note: &str) {
+    pub(crate) fn enter(&self, step: Step, note: &str) {
         self.change(|state| {
             let status = state.step(step);
             status.state = StepState::Running;
@@ -59,7 +66,7 @@ impl Progress {
         });
     }
 
-    pub fn done(&self, step: Step, note: impl Into<String>) {
+    pub(crate) fn done(&self, step: Step, note: impl Into<String>) {
         let note = note.into();
         self.change(|state| {
             let status = state.step(step);
@@ -70,7 +77,7 @@ impl Progress {
     }
 
     /// How far the step is.
-    pub fn step(&self, step: Step, done: u64, total: Option<u64>) {
+    pub(crate) fn step(&self, step: Step, done: u64, total: Option<u64>) {
         self.change(|state| {
             let status = state.step(step);
             status.done = done;
@@ -81,7 +88,7 @@ impl Progress {
     }
 
     /// Compressed bytes that have travelled, in all.
-    pub fn bytes(&self, done: u64) {
+    pub(crate) fn bytes(&self, done: u64) {
         self.change(|state| {
             state.status.bytes_done = done;
             let total = state.status.bytes_total;
@@ -92,7 +99,7 @@ impl Progress {
     }
 
     /// The size of the whole backup, once it is known.
-    pub fn bytes_total(&self, total: u64) {
+    pub(crate) fn bytes_total(&self, total: u64) {
         self.change(|state| {
             state.status.bytes_total = Some(total);
             state.step(Step::Transfer).total = Some(total);
@@ -100,7 +107,7 @@ impl Progress {
     }
 
     /// The tables of the sync, in the order in which they are shown from now on, with the rows expected in each.
-    pub fn tables(&self, tables: impl IntoIterator<Item = (TableName, Option<u64>)>) {
+    pub(crate) fn tables(&self, tables: impl IntoIterator<Item = (TableName, Option<u64>)>) {
         self.change(|state| {
             state.status.tables = tables.into_iter().map(|(name, rows)| table(&name, rows)).collect();
             state.add_up();
@@ -108,7 +115,7 @@ impl Progress {
     }
 
     /// Changes the line of one table; its sums follow.
-    pub fn table(&self, index: usize, change: impl FnOnce(&mut TableStatus)) {
+    pub(crate) fn table(&self, index: usize, change: impl FnOnce(&mut TableStatus)) {
         self.change(|state| {
             if let Some(table) = state.status.tables.get_mut(index) {
                 change(table);
@@ -117,7 +124,7 @@ impl Progress {
         });
     }
 
-    pub fn say(&self, level: LogLevel, step: Option<Step>, text: impl Into<String>) {
+    pub(crate) fn say(&self, level: LogLevel, step: Option<Step>, text: impl Into<String>) {
         let text = text.into();
         self.change(|state| {
             let line = LogLine {
@@ -131,23 +138,23 @@ impl Progress {
         });
     }
 
-    pub fn info(&self, step: Step, text: impl Into<String>) {
+    pub(crate) fn info(&self, step: Step, text: impl Into<String>) {
         self.say(LogLevel::Info, Some(step), text);
     }
 
-    pub fn warn(&self, step: Step, text: impl Into<String>) {
+    pub(crate) fn warn(&self, step: Step, text: impl Into<String>) {
         self.say(LogLevel::Warn, Some(step), text);
     }
 
     /// Anything else in the status, the phase above all; seen by everybody at once.
-    pub fn set(&self, change: impl FnOnce(&mut SyncStatus)) {
+    pub(crate) fn set(&self, change: impl FnOnce(&mut SyncStatus)) {
         self.change(|state| change(&mut state.status));
         self.publish();
     }
 
     /// Takes over from the peer's status what only the peer can know. A remote status that is older than what is
     /// here already cannot arrive: reports are answered one after the other.
-    pub fn adopt(&self, remote: &SyncStatus, steps: &[Step]) {
+    pub(crate) fn adopt(&self, remote: &SyncStatus, steps: &[Step]) {
         self.change(|state| {
             for step in steps {
                 if let Some(theirs) = remote.step_of(*step) {
@@ -176,7 +183,7 @@ impl Progress {
     }
 
     /// Marks what was running as failed, for a session that ends badly.
-    pub fn fail_running_steps(&self) {
+    pub(crate) fn fail_running_steps(&self) {
         self.change(|state| {
             for step in &mut state.status.steps {
                 if step.state == StepState::Running {
@@ -192,25 +199,25 @@ impl Progress {
     }
 
     /// For how long nothing has moved.
-    pub fn idle(&self) -> Duration {
+    pub(crate) fn idle(&self) -> Duration {
         self.lock().moved.elapsed()
     }
 
     /// Something moves that is not counted.
-    pub fn touch(&self) {
+    pub(crate) fn touch(&self) {
         self.lock().moved = Instant::now();
     }
 
-    pub fn status(&self) -> SyncStatus {
+    pub(crate) fn status(&self) -> SyncStatus {
         self.lock().snapshot()
     }
 
-    pub fn log(&self) -> Vec<LogLine> {
+    pub(crate) fn log(&self) -> Vec<LogLine> {
         self.lock().log.clone()
     }
 
     /// Shows the present state to all readers.
-    pub fn publish(&self) {
+    pub(crate) fn publish(&self) {
         let status = {
             let mut state = self.lock();
             state.dirty = false;
@@ -220,7 +227,7 @@ impl Progress {
     }
 
     /// Shows the present state if it has changed, or if time alone changes it.
-    pub fn publish_changes(&self) {
+    pub(crate) fn publish_changes(&self) {
         let due = {
             let mut state = self.lock();
             state.sample();
@@ -268,7 +275,8 @@ impl State {
         self.rate.measure(now, self.status.bytes_done);
         // The graph shows the transfer; after it there is nothing to measure.
         if self.status.steps[Step::Transfer as usize].state == StepState::Running {
-            let sample = Sample { at_ms: millis(self.started.elapsed()), bytes_per_second: self.rate.per_second() };
+            let sample =
+                Sample { at_ms: millis(self.started.elapsed()), bytes_per_second: self.rate.per_second() };
             self.status.samples.push(sample);
             if self.status.samples.len() > SAMPLES {
                 // Half the resolution for the older part keeps the whole span.
@@ -317,7 +325,9 @@ fn fraction(status: &SyncStatus) -> f64 {
         .zip(SHARES)
         .map(|(step, share)| match (step.state, step.total) {
             (StepState::Done, _) => share,
-            (StepState::Running, Some(total)) if total > 0 => share * (step.done as f64 / total as f64).min(1.0),
+            (StepState::Running, Some(total)) if total > 0 => {
+                share * (step.done as f64 / total as f64).min(1.0)
+            }
             _ => 0.0,
         })
         .sum()

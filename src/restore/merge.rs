@@ -5,20 +5,20 @@ use crate::database::Statement;
 use crate::model::{DeletePolicy, Step, TableState};
 use crate::progress::Progress;
 
-pub struct Options {
+pub(crate) struct Options {
     pub deletes: DeletePolicy,
     /// Commits with the rows; must write exactly one row, or another process has taken over.
     pub marker: Statement,
 }
 
 #[derive(Debug, Clone, Default)]
-pub struct Merged {
+pub(crate) struct Merged {
     /// One for each table of the plan.
     pub tables: Vec<Counts>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Counts {
+pub(crate) struct Counts {
     pub inserted: u64,
     pub updated: u64,
     pub deleted: u64,
@@ -28,20 +28,20 @@ pub struct Counts {
 }
 
 impl Counts {
-    pub fn written(&self) -> u64 {
+    pub(crate) fn written(&self) -> u64 {
         self.inserted + self.updated + self.deleted
     }
 }
 
 impl Merged {
-    pub fn sum(&self, of: impl Fn(&Counts) -> u64) -> u64 {
+    pub(crate) fn sum(&self, of: impl Fn(&Counts) -> u64) -> u64 {
         self.tables.iter().map(of).sum()
     }
 }
 
 /// Deletes (children first), updates and inserts (parents first), checks every foreign key and every row, commits.
 /// Whatever fails, the target is as it was.
-pub async fn merge(
+pub(crate) async fn merge(
     plan: &Plan,
     staged: &mut Staged,
     options: Options,
@@ -49,7 +49,10 @@ pub async fn merge(
 ) -> Result<Merged, RestoreError> {
     let tables = plan.incoming.len();
     let mut transaction = staged.staging.begin().await?;
-    progress.info(Step::Restore, format!("Transaction open, {tables} tables locked against writers: {}", transaction.mode()));
+    progress.info(
+        Step::Restore,
+        format!("Transaction open, {tables} tables locked against writers: {}", transaction.mode()),
+    );
     let mut merged = Merged { tables: vec![Counts::default(); tables] };
 
     if options.deletes == DeletePolicy::Mirror {
@@ -68,7 +71,8 @@ pub async fn merge(
         let counts = *counts;
         progress.table(index, |table| {
             table.state = TableState::Merged;
-            (table.inserted, table.updated, table.deleted) = (counts.inserted, counts.updated, counts.deleted);
+            (table.inserted, table.updated, table.deleted) =
+                (counts.inserted, counts.updated, counts.deleted);
             (table.unchanged, table.target_only) = (counts.unchanged, counts.target_only);
         });
         progress.step(Step::Restore, done as u64 + 1, Some(tables as u64 * 2));
@@ -83,7 +87,10 @@ pub async fn merge(
         let whole = options.deletes == DeletePolicy::Mirror;
         let differences = transaction.differences(index, whole).await?;
         if differences > 0 {
-            return Err(RestoreError::Unequal { table: plan.incoming[index].table.name.clone(), differences });
+            return Err(RestoreError::Unequal {
+                table: plan.incoming[index].table.name.clone(),
+                differences,
+            });
         }
         progress.step(Step::Restore, (tables + done) as u64 + 1, Some(tables as u64 * 2));
     }

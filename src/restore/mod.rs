@@ -8,9 +8,9 @@ use crate::archive::ArchiveError;
 use crate::catalog::TableName;
 use crate::database::DatabaseError;
 
-pub use merge::{Merged, Options, merge};
-pub use plan::{Plan, plan};
-pub use stage::{Staged, stage};
+pub(crate) use merge::{Merged, Options, merge};
+pub(crate) use plan::{Plan, plan};
+pub(crate) use stage::{Staged, stage};
 
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
@@ -18,6 +18,8 @@ pub enum RestoreError {
     Database(#[from] DatabaseError),
     #[error("the backup is damaged: {0}")]
     Archive(#[from] ArchiveError),
+    #[error("the backup ended before its end record")]
+    Ended,
     #[error("the schemas do not fit together: {}", reasons.join(" "))]
     Schema { reasons: Vec<String>, remedies: Vec<String> },
     #[error("rows were refused before anything was written: {}", reasons.join("; "))]

@@ -6,7 +6,7 @@ use crate::catalog::{Catalog, Severity, drift, parents_first};
 use crate::database::Incoming;
 
 /// What will be restored.
-pub struct Plan {
+pub(crate) struct Plan {
     /// One for each section of the archive, in the same order.
     pub incoming: Vec<Incoming>,
     /// Indexes into `incoming`: parents before children.
@@ -16,9 +16,12 @@ pub struct Plan {
 }
 
 /// Reads nothing but the two descriptions: nothing has been written yet when this refuses.
-pub fn plan(manifest: &Manifest, target: &Catalog) -> Result<Plan, RestoreError> {
-    let source: Catalog = serde_json::from_value(manifest.catalog.clone())
-        .map_err(|cause| RestoreError::Schema { reasons: vec![format!("The source's description cannot be read ({cause}).")], remedies: Vec::new() })?;
+pub(crate) fn plan(manifest: &Manifest, target: &Catalog) -> Result<Plan, RestoreError> {
+    let source: Catalog =
+        serde_json::from_value(manifest.catalog.clone()).map_err(|cause| RestoreError::Schema {
+            reasons: vec![format!("The source's description cannot be read ({cause}).")],
+            remedies: Vec::new(),
+        })?;
     let (mut reasons, mut remedies, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     for found in drift(&source, target) {
         match found.severity {
@@ -38,8 +41,14 @@ pub fn plan(manifest: &Manifest, target: &Catalog) -> Result<Plan, RestoreError>
             }
             continue;
         };
-        let same_key = |key: &[String]| key.len() == table.key().len() && key.iter().all(|name| table.key().contains(name));
-        incoming.push(Incoming { table: table.clone(), columns: section.columns.clone(), unique: same_key(theirs.key()) });
+        let same_key = |key: &[String]| {
+            key.len() == table.key().len() && key.iter().all(|name| table.key().contains(name))
+        };
+        incoming.push(Incoming {
+            table: table.clone(),
+            columns: section.columns.clone(),
+            unique: same_key(theirs.key()),
+        });
     }
     if !reasons.is_empty() {
         return Err(RestoreError::Schema { reasons, remedies });
@@ -48,7 +57,10 @@ pub fn plan(manifest: &Manifest, target: &Catalog) -> Result<Plan, RestoreError>
     let order = parents_first(&tables);
     for cycle in &order.cycles {
         let names: Vec<String> = cycle.iter().map(ToString::to_string).collect();
-        notes.push(format!("These tables reference each other and are written together: {}", names.join(", ")));
+        notes.push(format!(
+            "These tables reference each other and are written together: {}",
+            names.join(", ")
+        ));
     }
     Ok(Plan { incoming, order: order.tables, notes })
 }

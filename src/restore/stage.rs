@@ -1,10 +1,5 @@
 //! The archive's rows -> staging tables, while they arrive.
 
-use std::io;
-
-use bytes::Bytes;
-use futures::Stream;
-
 use super::{Plan, RestoreError};
 use crate::archive::{ArchiveReader, ArchiveTotals, Event, SequenceValue};
 use crate::database::{Database, Loader, Staging};
@@ -12,7 +7,7 @@ use crate::model::{SessionId, Step, TableDigest, TableState};
 use crate::progress::Progress;
 
 /// All rows of the archive, in the target database but beside its tables.
-pub struct Staged {
+pub(crate) struct Staged {
     pub staging: Box<dyn Staging>,
     /// What the archive says about each table: proven by the reader against the rows.
     pub digests: Vec<TableDigest>,
@@ -21,18 +16,18 @@ pub struct Staged {
 }
 
 /// Loads every table of `plan`, checks what can be checked before the transaction, and refuses with every reason.
-pub async fn stage<S>(
+pub(crate) async fn stage(
     database: &dyn Database,
     session: &SessionId,
     plan: &Plan,
-    mut archive: ArchiveReader<S>,
+    mut archive: ArchiveReader,
     progress: &Progress,
-) -> Result<Staged, RestoreError>
-where
-    S: Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static,
-{
+) -> Result<Staged, RestoreError> {
     let mut staging = database.stage(session, &plan.incoming).await?;
-    progress.info(Step::Convert, format!("{} staging tables made from the target's definitions", plan.incoming.len()));
+    progress.info(
+        Step::Convert,
+        format!("{} staging tables made from the target's definitions", plan.incoming.len()),
+    );
     let mut sums = vec![(0u64, 0u128); plan.incoming.len()];
     let mut open: Option<(usize, Box<dyn Loader>)> = None;
     loop {
@@ -53,7 +48,10 @@ where
                     let loaded = loader.finish().await?;
                     if loaded != totals.rows {
                         let table = plan.incoming[index].table.name.clone();
-                        return Err(RestoreError::Unequal { table, differences: loaded.abs_diff(totals.rows) });
+                        return Err(RestoreError::Unequal {
+                            table,
+                            differences: loaded.abs_diff(totals.rows),
+                        });
                     }
                     let sum = &mut sums[index];
                     *sum = (sum.0 + totals.rows, sum.1.wrapping_add(totals.hash));
@@ -77,7 +75,8 @@ where
                 });
                 return Ok(Staged { digests: digests.collect(), staging, sequences, totals });
             }
-            None => return Err(crate::archive::ArchiveError::Truncated.into()),
+            // The reader has returned the end already, or an error.
+            None => return Err(RestoreError::Ended),
         }
     }
 }

@@ -12,14 +12,16 @@ const PANEL_SESSION_US: i64 = 12 * 3600 * 1_000_000;
 
 impl Store {
     /// The stored hash, in PHC form.
-    pub async fn password_hash(&self) -> Result<Option<String>, StoreError> {
-        let rows =
-            self.database.query(Statement::new("select password_hash from {t}account where name = 'admin'")).await?;
+    pub(crate) async fn password_hash(&self) -> Result<Option<String>, StoreError> {
+        let rows = self
+            .database
+            .query(Statement::new("select password_hash from {t}account where name = 'admin'"))
+            .await?;
         Ok(rows.first().map(|row| row.text(0).to_owned()))
     }
 
     /// Sets the admin's password and signs every browser out.
-    pub async fn set_password(&self, password: String) -> Result<(), StoreError> {
+    pub(crate) async fn set_password(&self, password: String) -> Result<(), StoreError> {
         let hash = hash(password).await?;
         let statement = Statement::new(
             "insert into {t}account (name, password_hash) values ('admin', $1)
@@ -31,24 +33,29 @@ impl Store {
         Ok(())
     }
 
-    pub async fn open_panel_session(&self, token_hash: &str) -> Result<(), StoreError> {
+    pub(crate) async fn open_panel_session(&self, token_hash: &str) -> Result<(), StoreError> {
         let now = now_us();
-        self.database.execute(Statement::new("delete from {t}panel_session where expires_us < $1").bind(now)).await?;
-        let statement = Statement::new("insert into {t}panel_session (token_hash, expires_us) values ($1, $2)")
-            .bind(token_hash)
-            .bind(now + PANEL_SESSION_US);
+        self.database
+            .execute(Statement::new("delete from {t}panel_session where expires_us < $1").bind(now))
+            .await?;
+        let statement =
+            Statement::new("insert into {t}panel_session (token_hash, expires_us) values ($1, $2)")
+                .bind(token_hash)
+                .bind(now + PANEL_SESSION_US);
         self.database.execute(statement).await?;
         Ok(())
     }
 
-    pub async fn has_panel_session(&self, token_hash: &str) -> Result<bool, StoreError> {
-        let statement = Statement::new("select expires_us from {t}panel_session where token_hash = $1 and expires_us > $2")
-            .bind(token_hash)
-            .bind(now_us());
+    pub(crate) async fn has_panel_session(&self, token_hash: &str) -> Result<bool, StoreError> {
+        let statement = Statement::new(
+            "select expires_us from {t}panel_session where token_hash = $1 and expires_us > $2",
+        )
+        .bind(token_hash)
+        .bind(now_us());
         Ok(!self.database.query(statement).await?.is_empty())
     }
 
-    pub async fn close_panel_session(&self, token_hash: &str) -> Result<(), StoreError> {
+    pub(crate) async fn close_panel_session(&self, token_hash: &str) -> Result<(), StoreError> {
         self.database
             .execute(Statement::new("delete from {t}panel_session where token_hash = $1").bind(token_hash))
             .await?;
@@ -69,5 +76,7 @@ async fn hash(password: String) -> Result<String, StoreError> {
 /// Whether `password` is the one that was hashed. False for a hash that cannot be read.
 pub(crate) async fn matches(password: String, hash: String) -> Result<bool, StoreError> {
     let work = move || Argon2::default().verify_password(password.as_bytes(), hash.as_str()).is_ok();
-    tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Password { reason: error.to_string() })
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| StoreError::Password { reason: error.to_string() })
 }

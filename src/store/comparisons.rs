@@ -5,7 +5,7 @@ use crate::database::Statement;
 use crate::model::Comparison;
 
 impl Store {
-    pub async fn save_comparison(&self, comparison: &Comparison) -> Result<(), StoreError> {
+    pub(crate) async fn save_comparison(&self, comparison: &Comparison) -> Result<(), StoreError> {
         let statement = Statement::new(
             "insert into {t}comparison (peer, comparison) values ($1, $2)
              on conflict (peer) do update set comparison = excluded.comparison",
@@ -16,8 +16,9 @@ impl Store {
         Ok(())
     }
 
-    pub async fn comparisons(&self) -> Result<Vec<Comparison>, StoreError> {
-        let rows = self.database.query(Statement::new("select comparison from {t}comparison order by peer")).await?;
+    pub(crate) async fn comparisons(&self) -> Result<Vec<Comparison>, StoreError> {
+        let rows =
+            self.database.query(Statement::new("select comparison from {t}comparison order by peer")).await?;
         rows.iter()
             .map(|row| {
                 serde_json::from_str(row.text(0))

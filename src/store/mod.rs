@@ -10,7 +10,7 @@ use crate::database::{Database, DatabaseError};
 
 /// The queries on the node's own tables.
 #[derive(Clone)]
-pub struct Store {
+pub(crate) struct Store {
     database: Arc<dyn Database>,
 }
 
@@ -25,7 +25,7 @@ pub enum StoreError {
 }
 
 impl Store {
-    pub fn new(database: Arc<dyn Database>) -> Self {
+    pub(crate) fn new(database: Arc<dyn Database>) -> Self {
         Self { database }
     }
 }

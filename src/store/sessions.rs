@@ -4,11 +4,12 @@ use super::{Store, StoreError, to_json};
 use crate::clock::now_us;
 use crate::database::{Row, Statement};
 use crate::model::{
-    Code, HistoryFilter, HistoryPage, LogLine, Phase, SessionDetail, SessionId, SessionSummary, SyncError, SyncStatus,
+    Code, HistoryFilter, HistoryPage, LogLine, Phase, SessionDetail, SessionId, SessionSummary, SyncError,
+    SyncStatus,
 };
 
 impl Store {
-    pub async fn open_session(&self, status: &SyncStatus) -> Result<(), StoreError> {
+    pub(crate) async fn open_session(&self, status: &SyncStatus) -> Result<(), StoreError> {
         let statement = Statement::new(
             "insert into {t}session (id, peer, phase, started_us, status, log) values ($1, $2, $3, $4, $5, '[]')",
         )
@@ -22,7 +23,7 @@ impl Store {
     }
 
     /// Writes the state down, with the whole log.
-    pub async fn save_session(&self, status: &SyncStatus, log: &[LogLine]) -> Result<(), StoreError> {
+    pub(crate) async fn save_session(&self, status: &SyncStatus, log: &[LogLine]) -> Result<(), StoreError> {
         let statement = Statement::new(
             "update {t}session set phase = $2, finished_us = $3, status = $4, log = $5 where id = $1",
         )
@@ -36,7 +37,7 @@ impl Store {
     }
 
     /// The marker that commits in the same transaction as the rows. Writes nothing when a newer claim exists.
-    pub fn mark_committed(session: &SessionId, fence: i64) -> Statement {
+    pub(crate) fn mark_committed(session: &SessionId, fence: i64) -> Statement {
         Statement::new(
             "update {t}session set committed_us = $2 where id = $1 and exists (select 1 from {t}fence where number = $3)",
         )
@@ -45,19 +46,23 @@ impl Store {
         .bind(fence)
     }
 
-    pub async fn is_committed(&self, session: &SessionId) -> Result<bool, StoreError> {
-        let statement = Statement::new("select committed_us from {t}session where id = $1").bind(session.as_str());
+    pub(crate) async fn is_committed(&self, session: &SessionId) -> Result<bool, StoreError> {
+        let statement =
+            Statement::new("select committed_us from {t}session where id = $1").bind(session.as_str());
         Ok(self.database.query(statement).await?.first().and_then(|row| row.integer(0)).is_some())
     }
 
-    pub async fn session(&self, session: &SessionId) -> Result<Option<SessionDetail>, StoreError> {
-        let statement = Statement::new("select status, log from {t}session where id = $1").bind(session.as_str());
+    pub(crate) async fn session(&self, session: &SessionId) -> Result<Option<SessionDetail>, StoreError> {
+        let statement =
+            Statement::new("select status, log from {t}session where id = $1").bind(session.as_str());
         let rows = self.database.query(statement).await?;
-        rows.first().map(|row| Ok(SessionDetail { status: status(row, 0)?, log: read(row.text(1), "a log")? })).transpose()
+        rows.first()
+            .map(|row| Ok(SessionDetail { status: status(row, 0)?, log: read(row.text(1), "a log")? }))
+            .transpose()
     }
 
     /// The newest first.
-    pub async fn history(&self, filter: &HistoryFilter) -> Result<HistoryPage, StoreError> {
+    pub(crate) async fn history(&self, filter: &HistoryFilter) -> Result<HistoryPage, StoreError> {
         let limit = match filter.limit {
             0 => 50,
             limit => i64::from(limit.min(200)),
@@ -78,7 +83,8 @@ impl Store {
         .bind(before)
         .bind(limit + 1);
         let rows = self.database.query(statement).await?;
-        let mut sessions = rows.iter().map(|row| Ok(summary(status(row, 0)?))).collect::<Result<Vec<_>, StoreError>>()?;
+        let mut sessions =
+            rows.iter().map(|row| Ok(summary(status(row, 0)?))).collect::<Result<Vec<_>, StoreError>>()?;
         let more = sessions.len() as i64 > limit;
         sessions.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
 
@@ -92,7 +98,7 @@ impl Store {
     }
 
     /// Ends what a dead process left open: committed sessions are a success, all others are interrupted.
-    pub async fn close_orphans(&self) -> Result<Vec<SyncStatus>, StoreError> {
+    pub(crate) async fn close_orphans(&self) -> Result<Vec<SyncStatus>, StoreError> {
         let statement = Statement::new(
             "select status, log, committed_us from {t}session where phase in ('running', 'cancelling') order by started_us",
         );

@@ -8,14 +8,28 @@ use super::connect::Connector;
 use super::tools;
 use crate::model::{Check, CheckState};
 
-pub(super) async fn run(pool: &PgPool, connector: &Connector, product: &str, pg_bin: Option<&Path>) -> Vec<Check> {
-    vec![server(pool, product).await, dump_tool(connector, pg_bin).await, replica_role(pool, connector).await, writable(pool).await]
+pub(super) async fn run(
+    pool: &PgPool,
+    connector: &Connector,
+    product: &str,
+    pg_bin: Option<&Path>,
+) -> Vec<Check> {
+    vec![
+        server(pool, product).await,
+        dump_tool(connector, pg_bin).await,
+        replica_role(pool, connector).await,
+        writable(pool).await,
+    ]
 }
 
 async fn server(pool: &PgPool, product: &str) -> Check {
     match sqlx::query_scalar::<_, String>("select current_database()::text").fetch_one(pool).await {
         Ok(database) => passed("Database", format!("{product}, database {database}")),
-        Err(error) => failed("Database", error.to_string(), "Check that the server runs and that DATABASE_URL is right."),
+        Err(error) => failed(
+            "Database",
+            error.to_string(),
+            "Check that the server runs and that DATABASE_URL is right.",
+        ),
     }
 }
 
@@ -27,7 +41,9 @@ async fn dump_tool(connector: &Connector, pg_bin: Option<&Path>) -> Check {
             name: "pg_dump".to_owned(),
             state: CheckState::Warning,
             text: format!("{reason}; tables are read with COPY instead"),
-            fix: format!("Install the client tools of PostgreSQL {major}: apt-get install postgresql-client-{major}, or set TANDEM_PG_BIN"),
+            fix: format!(
+                "Install the client tools of PostgreSQL {major}: apt-get install postgresql-client-{major}, or set TANDEM_PG_BIN"
+            ),
         },
     }
 }
@@ -43,7 +59,9 @@ async fn replica_role(pool: &PgPool, connector: &Connector) -> Check {
         Ok((true, role)) => passed(NAME, format!("the role {role} may keep triggers out of the way")),
         Ok((false, role)) if connector.server_version >= 150_000 => failed(
             NAME,
-            format!("the role {role} may not set session_replication_role, so this database cannot be written to"),
+            format!(
+                "the role {role} may not set session_replication_role, so this database cannot be written to"
+            ),
             &format!("As a superuser run: GRANT SET ON PARAMETER session_replication_role TO \"{role}\""),
         ),
         Ok((false, role)) => failed(
@@ -56,9 +74,16 @@ async fn replica_role(pool: &PgPool, connector: &Connector) -> Check {
 }
 
 async fn writable(pool: &PgPool) -> Check {
-    match sqlx::query_scalar::<_, String>("select current_setting('transaction_read_only')").fetch_one(pool).await {
+    match sqlx::query_scalar::<_, String>("select current_setting('transaction_read_only')")
+        .fetch_one(pool)
+        .await
+    {
         Ok(setting) if setting == "off" => passed("Writable", "the database takes writes".to_owned()),
-        Ok(_) => failed("Writable", "the database is read-only".to_owned(), "Connect Tandem to the primary server."),
+        Ok(_) => failed(
+            "Writable",
+            "the database is read-only".to_owned(),
+            "Connect Tandem to the primary server.",
+        ),
         Err(error) => failed("Writable", error.to_string(), "Check the connection to the database."),
     }
 }

@@ -21,7 +21,9 @@ pub(super) fn failed(what: String, cause: &Error) -> DatabaseError {
             }
             match sqlstate.as_str() {
                 "55P03" => DatabaseError::Locked { what, holder: "another session".to_owned() },
-                "42501" => DatabaseError::MissingRight { what: format!("{what}: {reason}"), remedy: String::new() },
+                "42501" => {
+                    DatabaseError::MissingRight { what: format!("{what}: {reason}"), remedy: String::new() }
+                }
                 "57P01" | "57P02" | "57P03" => DatabaseError::Unavailable { reason },
                 _ => DatabaseError::Statement { what, reason, sqlstate },
             }

@@ -32,7 +32,12 @@ pub(super) async fn start(
     let mut command = Command::new(&tool.path);
     command
         .args(["--data-only", "--format=plain", "--encoding=UTF8", "--no-blobs", "--load-via-partition-root"])
-        .args(["--no-unlogged-table-data", "--exclude-schema=tandem", "--lock-wait-timeout=5000", "--no-password"])
+        .args([
+            "--no-unlogged-table-data",
+            "--exclude-schema=tandem",
+            "--lock-wait-timeout=5000",
+            "--no-password",
+        ])
         .arg(format!("--snapshot={snapshot}"))
         .env_clear()
         .env("LC_ALL", "C")
@@ -45,7 +50,9 @@ pub(super) async fn start(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let failed = |cause: std::io::Error| DatabaseError::Dump { reason: format!("{} cannot be started: {cause}", tool.path.display()) };
+    let failed = |cause: std::io::Error| DatabaseError::Dump {
+        reason: format!("{} cannot be started: {cause}", tool.path.display()),
+    };
     let mut child = command.spawn().map_err(failed)?;
     let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(DatabaseError::Dump { reason: "its output cannot be read".to_owned() });
@@ -59,7 +66,9 @@ pub(super) async fn start(
 fn options() -> String {
     SETTINGS
         .iter()
-        .filter(|(name, _)| !matches!(*name, "lock_timeout" | "statement_timeout" | "row_security" | "search_path"))
+        .filter(|(name, _)| {
+            !matches!(*name, "lock_timeout" | "statement_timeout" | "row_security" | "search_path")
+        })
         .map(|(name, value)| format!("-c {name}={}", value.replace(' ', "\\ ")))
         .collect::<Vec<_>>()
         .join(" ")
@@ -68,7 +77,9 @@ fn options() -> String {
 /// The connection by environment: an argument could be read as an option or as a whole connection string.
 fn connection(connector: &Connector) -> Vec<(&'static str, String)> {
     let options = &connector.options;
-    let host = options.get_socket().map_or_else(|| options.get_host().to_owned(), |socket| socket.display().to_string());
+    let host = options
+        .get_socket()
+        .map_or_else(|| options.get_host().to_owned(), |socket| socket.display().to_string());
     let mut variables = vec![
         ("PGHOST", host),
         ("PGPORT", options.get_port().to_string()),
@@ -92,7 +103,9 @@ impl Dump for PgDump {
     async fn next(&mut self) -> Result<Option<DumpPiece>, DatabaseError> {
         loop {
             match self.reader.next().await {
-                Ok(Some(DumpEvent::Table { name, columns })) => return Ok(Some(DumpPiece::Table { name, columns })),
+                Ok(Some(DumpEvent::Table { name, columns })) => {
+                    return Ok(Some(DumpPiece::Table { name, columns }));
+                }
                 Ok(Some(DumpEvent::Rows(rows))) => return Ok(Some(DumpPiece::Rows(rows))),
                 Ok(Some(DumpEvent::EndTable)) => return Ok(Some(DumpPiece::EndTable)),
                 // Sequences are read from the snapshot itself.
@@ -111,7 +124,8 @@ impl PgDump {
             // It may wait for ever for somebody who reads on; when it has ended already, its own status is kept.
             self.child.start_kill().map_err(|cause| DatabaseError::Dump { reason: cause.to_string() })?;
         }
-        let status = self.child.wait().await.map_err(|cause| DatabaseError::Dump { reason: cause.to_string() })?;
+        let status =
+            self.child.wait().await.map_err(|cause| DatabaseError::Dump { reason: cause.to_string() })?;
         let messages = match self.messages.take() {
             Some(messages) => messages.await.unwrap_or_default(),
             None => VecDeque::new(),

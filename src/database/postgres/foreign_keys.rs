@@ -10,7 +10,10 @@ use crate::sql::{Ident, Operator, Sql, join, sql};
 
 /// One sentence for each foreign key from or to one of `tables` that leads nowhere. Keys that the target itself has
 /// marked NOT VALID are not demanded.
-pub(super) async fn orphans(connection: &mut PgConnection, tables: &[TableName]) -> Result<Vec<String>, DatabaseError> {
+pub(super) async fn orphans(
+    connection: &mut PgConnection,
+    tables: &[TableName],
+) -> Result<Vec<String>, DatabaseError> {
     let mut sentences = Vec::new();
     for row in keys_touching(connection, tables).await? {
         let key = Key::new(&row);
@@ -54,7 +57,11 @@ impl Key {
             parent_partitioned: row.get("parent_partitioned"),
             columns: row.get("columns"),
             parent_columns: row.get("parent_columns"),
-            equalities: schemas.into_iter().zip(operators).map(|(schema, name)| Operator { schema, name }).collect(),
+            equalities: schemas
+                .into_iter()
+                .zip(operators)
+                .map(|(schema, name)| Operator { schema, name })
+                .collect(),
         }
     }
 
@@ -65,9 +72,9 @@ impl Key {
         let set = join(" and ", self.columns.iter().map(|column| sql("c.{} is not null", &[&Ident(column)])));
         let met = join(
             " and ",
-            self.columns.iter().zip(&self.parent_columns).zip(&self.equalities).map(|((column, parent), equals)| {
-                sql("p.{} {} c.{}", &[&Ident(parent), equals, &Ident(column)])
-            }),
+            self.columns.iter().zip(&self.parent_columns).zip(&self.equalities).map(
+                |((column, parent), equals)| sql("p.{} {} c.{}", &[&Ident(parent), equals, &Ident(column)]),
+            ),
         );
         sql(
             "select count(*) from {} c where {} and not exists (select from {} p where {})",
@@ -81,7 +88,10 @@ impl Key {
     }
 }
 
-async fn keys_touching(connection: &mut PgConnection, tables: &[TableName]) -> Result<Vec<PgRow>, DatabaseError> {
+async fn keys_touching(
+    connection: &mut PgConnection,
+    tables: &[TableName],
+) -> Result<Vec<PgRow>, DatabaseError> {
     let names: Vec<String> = tables.iter().map(|name| sql("{}", &[name]).as_str().to_owned()).collect();
     sqlx::query(
         r#"select k.conname::text as name,

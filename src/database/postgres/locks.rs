@@ -14,7 +14,10 @@ const ATTEMPTS: u32 = 5;
 
 /// Opens the transaction with every target locked against other writers. Waits `lock_timeout` for a lock, five times
 /// with growing pauses, then names who holds it.
-pub(super) async fn begin_locked(connection: &mut PgConnection, targets: &[Target]) -> Result<(), DatabaseError> {
+pub(super) async fn begin_locked(
+    connection: &mut PgConnection,
+    targets: &[Target],
+) -> Result<(), DatabaseError> {
     for attempt in 1.. {
         sqlx::query("begin").execute(&mut *connection).await.map_err(doing("open the transaction"))?;
         match lock(connection, targets).await {

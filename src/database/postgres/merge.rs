@@ -45,7 +45,8 @@ impl PostgresMerge {
     }
 
     async fn count(&mut self, index: usize, statement: Sql) -> Result<u64, DatabaseError> {
-        let count: Result<i64, _> = sqlx::query_scalar(statement.into_query()).fetch_one(&mut self.connection).await;
+        let count: Result<i64, _> =
+            sqlx::query_scalar(statement.into_query()).fetch_one(&mut self.connection).await;
         let table = &self.targets[index].table.name;
         count.map(i64::unsigned_abs).map_err(doing(format!("compare the rows of {table}")))
     }
@@ -109,24 +110,36 @@ impl Merge for PostgresMerge {
     }
 }
 
-async fn run(connection: &mut PgConnection, what: &'static str, text: &'static str) -> Result<(), DatabaseError> {
+async fn run(
+    connection: &mut PgConnection,
+    what: &'static str,
+    text: &'static str,
+) -> Result<(), DatabaseError> {
     sqlx::query(text).execute(connection).await.map(|_| ()).map_err(doing(what))
 }
 
-async fn demand_replica_role(connection: &mut PgConnection, server_version: u32) -> Result<(), DatabaseError> {
+async fn demand_replica_role(
+    connection: &mut PgConnection,
+    server_version: u32,
+) -> Result<(), DatabaseError> {
     let text = if server_version >= 150_000 {
         "select has_parameter_privilege('session_replication_role', 'set')"
     } else {
         "select rolsuper from pg_roles where rolname = current_user"
     };
-    let allowed: bool = sqlx::query_scalar(text).fetch_one(&mut *connection).await.map_err(doing("read the rights"))?;
+    let allowed: bool =
+        sqlx::query_scalar(text).fetch_one(&mut *connection).await.map_err(doing("read the rights"))?;
     if allowed {
         return Ok(());
     }
-    let role: String =
-        sqlx::query_scalar("select current_user::text").fetch_one(connection).await.map_err(doing("read the role"))?;
+    let role: String = sqlx::query_scalar("select current_user::text")
+        .fetch_one(connection)
+        .await
+        .map_err(doing("read the role"))?;
     Err(DatabaseError::MissingRight {
-        what: format!("the role {role} may not set session_replication_role, which keeps triggers and foreign keys out of the way while rows are written"),
+        what: format!(
+            "the role {role} may not set session_replication_role, which keeps triggers and foreign keys out of the way while rows are written"
+        ),
         remedy: if server_version >= 150_000 {
             format!("As a superuser run: GRANT SET ON PARAMETER session_replication_role TO \"{role}\"")
         } else {

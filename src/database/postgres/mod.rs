@@ -36,7 +36,7 @@ use error::doing;
 /// Our advisory lock: whoever holds it syncs this database. The number is arbitrary and must never change.
 const LOCK: i64 = 0x7461_6e64_656d;
 
-pub struct Postgres {
+pub(crate) struct Postgres {
     connector: Connector,
     /// For the node's own state: short statements only.
     pool: PgPool,
@@ -46,7 +46,7 @@ pub struct Postgres {
 
 impl Postgres {
     /// Connects and brings the schema `tandem` up to date.
-    pub async fn connect(config: &Config) -> Result<Self, DatabaseError> {
+    pub(crate) async fn connect(config: &Config) -> Result<Self, DatabaseError> {
         let options = PgConnectOptions::from_str(config.database_url.expose())
             .map_err(|cause| error::connecting(&cause))?
             .disable_statement_logging();
@@ -70,7 +70,9 @@ impl Postgres {
         let pool = PgPoolOptions::new()
             .max_connections(6)
             .acquire_timeout(Duration::from_secs(5))
-            .connect_with(connector.options.clone().application_name("tandem").options([("search_path", "pg_catalog")]))
+            .connect_with(
+                connector.options.clone().application_name("tandem").options([("search_path", "pg_catalog")]),
+            )
             .await
             .map_err(|cause| error::connecting(&cause))?;
         // `15.18 (Debian 15.18-0+deb12u1)` -> `15.18`
@@ -119,11 +121,19 @@ impl Database for Postgres {
         Ok(Arc::new(snapshot::PostgresSnapshot::open(&self.connector, session, self.pg_bin.clone()).await?))
     }
 
-    async fn stage(&self, session: &SessionId, tables: &[Incoming]) -> Result<Box<dyn Staging>, DatabaseError> {
+    async fn stage(
+        &self,
+        session: &SessionId,
+        tables: &[Incoming],
+    ) -> Result<Box<dyn Staging>, DatabaseError> {
         Ok(Box::new(staging::PostgresStaging::create(&self.connector, session, tables).await?))
     }
 
-    async fn raise_sequences(&self, session: &SessionId, source: &[SequenceValue]) -> Result<u64, DatabaseError> {
+    async fn raise_sequences(
+        &self,
+        session: &SessionId,
+        source: &[SequenceValue],
+    ) -> Result<u64, DatabaseError> {
         sequences::raise(&self.connector, session, source).await
     }
 

@@ -86,9 +86,12 @@ async fn list(connection: &mut PgConnection) -> Result<Vec<Sequence>, DatabaseEr
         .iter()
         .map(|row| Sequence {
             name: TableName::new(row.get::<String, _>("schema"), row.get::<String, _>("name")),
-            owner: row
-                .get::<Option<String>, _>("column_name")
-                .map(|column| (TableName::new(row.get::<String, _>("table_schema"), row.get::<String, _>("table_name")), column)),
+            owner: row.get::<Option<String>, _>("column_name").map(|column| {
+                (
+                    TableName::new(row.get::<String, _>("table_schema"), row.get::<String, _>("table_name")),
+                    column,
+                )
+            }),
             ascending: row.get("ascending"),
         })
         .collect())
@@ -102,7 +105,11 @@ async fn value(connection: &mut PgConnection, name: &TableName) -> Result<Sequen
     Ok(SequenceValue { name: name.clone(), last_value: row.get(0), is_called: row.get(1) })
 }
 
-async fn highest(connection: &mut PgConnection, table: &TableName, column: &str) -> Result<Option<i64>, DatabaseError> {
+async fn highest(
+    connection: &mut PgConnection,
+    table: &TableName,
+    column: &str,
+) -> Result<Option<i64>, DatabaseError> {
     sqlx::query_scalar(sql("select max({})::bigint from {}", &[&Ident(column), table]).into_query())
         .fetch_one(connection)
         .await

@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::task::AbortOnDropHandle;
@@ -47,7 +46,14 @@ impl PostgresSnapshot {
             .await
             .map_err(doing("export a snapshot"))?;
         let catalog = catalog::read(&mut holder).await?;
-        Ok(Self { connector: connector.clone(), session: session.clone(), id, catalog, pg_bin, holder: Mutex::new(holder) })
+        Ok(Self {
+            connector: connector.clone(),
+            session: session.clone(),
+            id,
+            catalog,
+            pg_bin,
+            holder: Mutex::new(holder),
+        })
     }
 
     /// Another connection that sees this snapshot.

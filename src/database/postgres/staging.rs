@@ -134,7 +134,8 @@ impl Loader for PostgresLoader {
     }
 
     async fn finish(self: Box<Self>) -> Result<u64, DatabaseError> {
-        self.copy.finish().await.map_err(|cause| failed(self.what, &cause))
+        let Self { copy, what } = *self;
+        copy.finish().await.map_err(|cause| failed(what, &cause))
     }
 }
 

@@ -17,17 +17,20 @@ const PREFIX: &str = "tandem.";
 pub(super) async fn migrate(connector: &Connector) -> Result<(), DatabaseError> {
     let missing = |reason: String| DatabaseError::MissingRight {
         what: format!("create the schema `tandem` for Tandem's own tables ({reason})"),
-        remedy: "grant create on database … to this role, or create schema tandem authorization this role".to_owned(),
+        remedy: "grant create on database … to this role, or create schema tandem authorization this role"
+            .to_owned(),
     };
     let mut options = connector.clone();
     // sqlx keeps its list of migrations in the first schema of the search path.
     options.options = options.options.options([("search_path", "tandem")]);
-    let mut connection =
-        sqlx::ConnectOptions::connect(&options.options).await.map_err(|cause| super::error::connecting(&cause))?;
-    let exists: bool = sqlx::query_scalar("select exists (select from pg_namespace where nspname = 'tandem')")
-        .fetch_one(&mut connection)
+    let mut connection = sqlx::ConnectOptions::connect(&options.options)
         .await
-        .map_err(doing("look for the schema `tandem`"))?;
+        .map_err(|cause| super::error::connecting(&cause))?;
+    let exists: bool =
+        sqlx::query_scalar("select exists (select from pg_namespace where nspname = 'tandem')")
+            .fetch_one(&mut connection)
+            .await
+            .map_err(doing("look for the schema `tandem`"))?;
     if !exists {
         sqlx::query("create schema if not exists tandem")
             .execute(&mut connection)
@@ -63,7 +66,10 @@ where
     Ok(rows.iter().map(row).collect())
 }
 
-fn bound(mut query: Query<'_, Postgres, PgArguments>, values: Vec<Value>) -> Query<'_, Postgres, PgArguments> {
+fn bound(
+    mut query: Query<'_, Postgres, PgArguments>,
+    values: Vec<Value>,
+) -> Query<'_, Postgres, PgArguments> {
     for value in values {
         query = match value {
             Value::Text(text) => query.bind(text),

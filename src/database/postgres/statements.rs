@@ -27,12 +27,21 @@ impl Target {
 
     /// `only`, so that tables that inherit from this one keep their rows; a partitioned root is written through.
     pub(super) fn relation(&self) -> Sql {
-        if self.table.partitioned { sql("{}", &[&self.table.name]) } else { sql("only {}", &[&self.table.name]) }
+        if self.table.partitioned {
+            sql("{}", &[&self.table.name])
+        } else {
+            sql("only {}", &[&self.table.name])
+        }
     }
 
     /// `t.key = s.key`
     fn same_key(&self) -> Sql {
-        join(" and ", self.key.iter().map(|(column, equals)| sql("t.{} {} s.{}", &[&Ident(column), equals, &Ident(column)])))
+        join(
+            " and ",
+            self.key
+                .iter()
+                .map(|(column, equals)| sql("t.{} {} s.{}", &[&Ident(column), equals, &Ident(column)])),
+        )
     }
 
     /// `row(t.a, …)::record *<> row(s.a, …)::record`: compares the stored bytes, so it works for every type and sees
@@ -43,7 +52,9 @@ impl Target {
 
     /// The columns an update sets: not the key, and not what the database insists on computing itself.
     fn settable(&self) -> Vec<&String> {
-        let always = |name: &str| self.table.column(name).is_some_and(|column| column.identity == Some(Identity::Always));
+        let always = |name: &str| {
+            self.table.column(name).is_some_and(|column| column.identity == Some(Identity::Always))
+        };
         let in_key = |name: &String| self.key.iter().any(|(key, _)| key == name);
         self.columns.iter().filter(|name| !in_key(name) && !always(name)).collect()
     }
@@ -197,7 +208,10 @@ fn record(alias: &'static str, columns: &[&String]) -> Sql {
 }
 
 /// The operator by which the key's own index finds equal values: `=` by name alone could be any user's.
-async fn equalities(connection: &mut PgConnection, table: &Table) -> Result<Vec<(String, Operator)>, DatabaseError> {
+async fn equalities(
+    connection: &mut PgConnection,
+    table: &Table,
+) -> Result<Vec<(String, Operator)>, DatabaseError> {
     let mut key = Vec::new();
     for column in table.key() {
         let row = sqlx::query(
