@@ -22,7 +22,20 @@ const SILENCE: Duration = Duration::from_secs(15);
 /// A node that restarts is back within this time.
 const AWAY: Duration = Duration::from_secs(60);
 
-pub(super) async fn follow(api: &Api, session: &SessionId) -> Result<Following, Stop> {
+/// What a signal means while a sync is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OnInterrupt {
+    /// Whether to cancel; a second one leaves the sync alone.
+    Ask,
+    /// The caller deals with it.
+    Nothing,
+}
+
+pub(super) async fn follow(
+    api: &Api,
+    session: &SessionId,
+    on_interrupt: OnInterrupt,
+) -> Result<Following, Stop> {
     let mut progress = Progress::start();
     let mut interrupts = 0;
     let mut answer: Option<oneshot::Receiver<bool>> = None;
@@ -38,7 +51,7 @@ pub(super) async fn follow(api: &Api, session: &SessionId) -> Result<Following, 
                 }
                 Err(stop) => break Err(stop),
             },
-            () = signals::stop() => {
+            () = signals::stop(), if on_interrupt == OnInterrupt::Ask => {
                 interrupts += 1;
                 if interrupts > 1 {
                     break Ok(Following::Left);

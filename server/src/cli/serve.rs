@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use tandem::Engine;
 use tandem::engine::AdminPassword;
-use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::settings::Settings;
-use super::{Stop, api};
+use super::{Stop, api, signals};
 use crate::node::Node;
 use crate::{assets, routes};
 
@@ -37,7 +36,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Stop> {
     let listener = bind(config.listen).await?;
     let address = listener.local_addr().unwrap_or(config.listen);
     let stop = CancellationToken::new();
-    let mut told_to_stop = pin!(told_to_stop(arguments.exit_with_parent));
+    let mut told_to_stop = pin!(signals::told_to_stop(arguments.exit_with_parent));
     let (engine, password) = tokio::select! {
         started = Engine::start(config) => started?,
         () = &mut told_to_stop => return Ok(ExitCode::SUCCESS),
@@ -91,21 +90,6 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Stop> {
             _ => format!("Cannot listen on {address}: {error}."),
         })
     })
-}
-
-/// SIGINT, SIGTERM, or, if asked for, the end of the standard input.
-async fn told_to_stop(exit_with_parent: bool) {
-    tokio::select! {
-        () = super::signals::stop() => {}
-        () = input_closed(), if exit_with_parent => {}
-    }
-}
-
-async fn input_closed() {
-    let mut input = tokio::io::stdin();
-    let mut waste = [0; 64];
-    // An error means the same as the end: nobody is there any more.
-    while matches!(input.read(&mut waste).await, Ok(length) if length > 0) {}
 }
 
 /// For people, on the standard output; the log goes to the error output.

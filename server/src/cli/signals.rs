@@ -1,17 +1,33 @@
-//! Signals of the operating system → futures.
+//! Signals of the operating system, and the end of the standard input → futures.
 
+use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
 
+/// SIGINT, SIGTERM, or, if asked for, the end of the standard input.
+pub(super) async fn told_to_stop(exit_with_parent: bool) {
+    tokio::select! {
+        () = stop() => {}
+        () = input_closed(), if exit_with_parent => {}
+    }
+}
+
+async fn input_closed() {
+    let mut input = tokio::io::stdin();
+    let mut waste = [0; 64];
+    // An error means the same as the end: nobody is there any more.
+    while matches!(input.read(&mut waste).await, Ok(length) if length > 0) {}
+}
+
 /// Returns at the next SIGINT or SIGTERM.
-pub(crate) async fn stop() {
+pub(super) async fn stop() {
     tokio::select! {
         () = next(SignalKind::interrupt()) => {}
         () = next(SignalKind::terminate()) => {}
     }
 }
 
-pub(crate) async fn next(kind: SignalKind) {
+async fn next(kind: SignalKind) {
     match signal(kind) {
         Ok(mut stream) => {
             stream.recv().await;

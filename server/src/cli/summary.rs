@@ -6,7 +6,17 @@ use tandem::model::{Direction, Phase, Relation, SyncResult, SyncStatus, TableSta
 
 use super::text;
 
+/// With a line for each table that changed.
 pub(super) fn of(status: &SyncStatus) -> String {
+    let changed: Vec<&TableStatus> =
+        status.tables.iter().filter(|table| table.inserted + table.updated + table.deleted > 0).collect();
+    if status.result.is_none() || changed.is_empty() {
+        return short(status);
+    }
+    format!("{}\n{}", tables(&changed), short(status))
+}
+
+pub(super) fn short(status: &SyncStatus) -> String {
     let arrow = match status.direction {
         Direction::Pull => "←",
         Direction::Push => "→",
@@ -15,11 +25,6 @@ pub(super) fn of(status: &SyncStatus) -> String {
         format!("{} {} {} {}: {}", sign(status.phase), status.local, arrow, status.peer, outcome(status),);
     if let Some(result) = &status.result {
         out += &format!("\n{}", proof(result));
-        let changed: Vec<&TableStatus> =
-            status.tables.iter().filter(|table| table.inserted + table.updated + table.deleted > 0).collect();
-        if !changed.is_empty() {
-            out += &format!("\n{}", tables(&changed));
-        }
         out += &format!("\n{}", speed(status, result));
     }
     if let Some(error) = &status.error {

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use tandem::model::{DeletePolicy, Direction, Method, Phase, SyncOptions, SyncRequest};
 
 use super::api::Target;
-use super::follow::{Following, follow};
+use super::follow::{Following, OnInterrupt, follow};
 use super::{Stop, output, summary};
 
 #[derive(Debug, Args)]
@@ -88,7 +88,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Stop> {
         },
     };
     let session = api.start_sync(&request).await?;
-    let Following::Ended(status) = follow(&api, &session).await? else {
+    let Following::Ended(status) = follow(&api, &session, OnInterrupt::Ask).await? else {
         return Err(Stop::failed(format!(
             "The sync {session} goes on without being followed; `tandem history` shows how it ends."
         )));
