@@ -2,5 +2,6 @@
 
 mod cluster;
 mod programs;
+pub mod shop;
 
 pub use cluster::{Cluster, ClusterError, ClusterOptions, Purpose};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sqlx::{Connection, PgConnection};
-use tandem::demo::{Cluster, ClusterOptions, Purpose};
+use tandem::demo::{Cluster, ClusterOptions, Purpose, shop};
 
 use crate::support::{self, Written};
 
@@ -112,4 +112,58 @@ async fn a_schema_copy_has_the_tables_and_no_row() {
     assert_eq!(full.value::<i64>(tables).await, bare.value::<i64>(tables).await);
     assert_eq!(bare.value::<i64>("select count(*) from film").await, 0);
     assert_eq!(full.value::<i64>("select count(*) from film").await, 1000);
+}
+
+#[tokio::test]
+async fn the_shop_is_the_same_wherever_it_is_loaded() {
+    let (north, south) = support::databases("shop", "empty").await;
+    // A server elsewhere: other zone, other notation of dates.
+    south
+        .execute(
+            "do $$ begin
+                 execute format('alter database %I set timezone = ''Asia/Tokyo''', current_database());
+                 execute format('alter database %I set datestyle = ''SQL, DMY''', current_database());
+                 execute format('alter database %I set search_path = nowhere', current_database());
+             end $$",
+        )
+        .await;
+
+    shop::load_schema(south.url()).await.unwrap();
+    shop::load_data(south.url()).await.unwrap();
+
+    support::assert_same_rows(&north, &south).await;
+}
+
+#[tokio::test]
+async fn the_shop_has_what_a_real_database_has() {
+    let shop = support::database("shop").await;
+    let count = async |sql: &str| shop.value::<i64>(sql).await;
+
+    let tables = count(
+        "select count(*) from pg_class
+         where relkind in ('r', 'p') and not relispartition and relnamespace::regnamespace::text in ('public', 'payroll')",
+    )
+    .await;
+    let rows = count(
+        "select sum(reltuples)::bigint from pg_class
+         where relkind = 'r' and relnamespace::regnamespace::text in ('public', 'payroll')",
+    )
+    .await;
+
+    assert_eq!(tables, 28);
+    assert!((45_000..60_000).contains(&rows), "{rows}");
+    assert_eq!(count("select count(*) from businesses where is_demo").await, 2);
+    assert_eq!(count("select count(*) from branches where manager_id is null").await, 0);
+    assert_eq!(
+        count("select count(*) from pg_constraint where contype = 'f' and conrelid = confrelid").await,
+        2
+    );
+    assert_eq!(count("select count(*) from pg_attribute where attidentity = 'a'").await, 1);
+    assert!(count("select nextval('invoice_numbers') - max(number) from invoices").await > 0);
+    // Everybody in the shop stays within one business.
+    let strays = count(
+        "select count(*) from orders o join customers c on c.id = o.customer_id join branches b on b.id = o.branch_id
+         where o.business_id <> c.business_id or o.business_id <> b.business_id",
+    );
+    assert_eq!(strays.await, 0);
 }

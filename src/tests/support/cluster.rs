@@ -7,7 +7,7 @@ use std::io::Read;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tandem::demo::{Cluster, ClusterOptions, Purpose};
+use tandem::demo::{Cluster, ClusterOptions, Purpose, shop};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
@@ -15,7 +15,7 @@ use tokio::sync::OnceCell;
 use super::Database;
 
 /// What a test can have a copy of; `…_schema` are the same tables without rows.
-const TEMPLATES: [&str; 7] = [
+const TEMPLATES: [&str; 9] = [
     "empty",
     "pagila",
     "pagila_schema",
@@ -23,6 +23,8 @@ const TEMPLATES: [&str; 7] = [
     "chinook_schema",
     "chinook_identity",
     "chinook_identity_schema",
+    "shop",
+    "shop_schema",
 ];
 
 const PAGILA: &[u8] = include_bytes!("../data/pagila.sql.gz");
@@ -73,6 +75,11 @@ async fn fill_template(template: &str) {
         "pagila" => psql(&url, &unzip(PAGILA)).await,
         "chinook" => psql(&url, &unzip(CHINOOK)).await,
         "chinook_identity" => psql(&url, &unzip(CHINOOK_IDENTITY)).await,
+        "shop_schema" => shop::load_schema(&url).await.unwrap(),
+        "shop" => {
+            shop::load_schema(&url).await.unwrap();
+            shop::load_data(&url).await.unwrap();
+        }
         schema_only => {
             let full = schema_only.strip_suffix("_schema").unwrap();
             Box::pin(load_template(full)).await;
