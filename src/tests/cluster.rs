@@ -13,9 +13,9 @@ use crate::support;
 
 #[tokio::test]
 async fn clusters_are_independent_and_leave_nothing_behind() {
-    let options = ClusterOptions { purpose: Purpose::Test, ..ClusterOptions::default() };
-    let north = Cluster::start(options.clone()).await.unwrap();
-    let south = Cluster::start(options).await.unwrap();
+    let options = |purpose| ClusterOptions { purpose, ..ClusterOptions::default() };
+    let north = Cluster::start(options(Purpose::Test)).await.unwrap();
+    let south = Cluster::start(options(Purpose::Demo)).await.unwrap();
     north.create_database("only_here").await.unwrap();
 
     assert!(PgConnection::connect(&north.url("only_here")).await.is_ok());

@@ -7,11 +7,11 @@ use std::process::Command;
 /// The engine's rooms, lowest first: a room may use those of the lines above its own, and its own line only itself.
 const ROOMS: [&[&str]; 9] = [
     &["model", "clock"],
-    &["config", "catalog"],
+    &["config", "catalog", "spool_dir"],
     &["sql", "archive", "progress"],
     &["database"],
     &["store", "compare", "peer"],
-    &["backup", "restore"],
+    &["backup", "restore", "access"],
     &["full_sync"],
     &["engine"],
     &["demo"],

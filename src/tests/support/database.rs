@@ -1,7 +1,6 @@
 //! One test's own database.
 
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
 
 use sqlx::postgres::Postgres;
 use sqlx::{AssertSqlSafe, Connection, Decode, PgConnection, Type};
@@ -69,9 +68,10 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         // A failed test leaves connections behind; --force ends them.
-        let status = Command::new(self.cluster.bin().join("dropdb"))
+        let status = self
+            .cluster
+            .command("dropdb")
             .args(["--force", "--maintenance-db", &self.cluster.url("postgres"), "--", &self.name])
-            .stdin(Stdio::null())
             .status();
         if !status.is_ok_and(|status| status.success()) {
             eprintln!("the database {} was not removed", self.name);
