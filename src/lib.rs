@@ -15,6 +15,8 @@ pub mod catalog;
 #[cfg(feature = "engine")]
 pub mod config;
 #[cfg(feature = "engine")]
+pub mod demo;
+#[cfg(feature = "engine")]
 pub mod engine;
 
 #[cfg(feature = "engine")]
