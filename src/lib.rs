@@ -10,6 +10,8 @@
 pub mod model;
 
 #[cfg(feature = "engine")]
+pub mod archive;
+#[cfg(feature = "engine")]
 pub mod catalog;
 
 #[cfg(feature = "engine")]
