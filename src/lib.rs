@@ -17,6 +17,8 @@ pub mod archive;
 #[cfg(feature = "engine")]
 mod backup;
 #[cfg(feature = "engine")]
+pub mod archive;
+#[cfg(feature = "engine")]
 pub mod catalog;
 #[cfg(feature = "engine")]
 mod clock;
