@@ -5,7 +5,8 @@
 //! ```text
 //! archive = magic (8 bytes) version (u32)            numbers are little-endian
 //!           frame(manifest)
-//!           { frame(table) { frame(rows) } frame(table end) }      each section exactly once, in any order
+//!           { frame(table) { frame(rows) } frame(table end) }      each section once, in any order;
+//!                                                                  one of a partitioned table as often as needed
 //!           frame(end)                                             and nothing after it
 //!
 //! frame   = kind (u8) payload length (u32) raw length (u32) hash (32 bytes) payload
@@ -84,6 +85,8 @@ pub enum Order {
 pub struct Section {
     pub table: TableName,
     pub columns: Vec<String>,
+    /// The root of a partitioned table: its rows may come in several pieces.
+    pub partitioned: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,7 +97,7 @@ pub struct SequenceValue {
     pub is_called: bool,
 }
 
-/// What went through one table: the trailer of its rows.
+/// What went through one table, or one piece of a partitioned one: the trailer of its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TableTotals {
     pub rows: u64,
