@@ -6,7 +6,7 @@
 //! archive = magic (8 bytes) version (u32)            numbers are little-endian
 //!           frame(manifest)
 //!           { frame(table) { frame(rows) } frame(table end) }      each section once, in any order;
-//!                                                                  one of a partitioned table as often as needed
+//!                                                                  a partitioned one in one piece or more
 //!           frame(end)                                             and nothing after it
 //!
 //! frame   = kind (u8) payload length (u32) raw length (u32) hash (32 bytes) payload
@@ -85,7 +85,8 @@ pub enum Order {
 pub struct Section {
     pub table: TableName,
     pub columns: Vec<String>,
-    /// The root of a partitioned table: its rows may come in several pieces.
+    /// The root of a partitioned table: exporters may give its rows partition by partition.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub partitioned: bool,
 }
 

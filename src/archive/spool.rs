@@ -40,16 +40,12 @@ enum End {
 
 impl Spool {
     /// Makes the file, for the owner's eyes only. Its folder must exist, the file must not.
-    pub async fn create(path: &Path) -> io::Result<(SpoolWriter, Arc<Self>)> {
-        let path = path.to_owned();
-        spawn_blocking(|| {
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).create_new(true).mode(0o600);
-            let file = options.open(&path).map_err(|error| named(&error, "make", &path))?;
-            Ok(Self::over(file, path))
-        })
-        .await
-        .map_err(stopped)?
+    pub fn create(path: impl Into<PathBuf>) -> io::Result<(SpoolWriter, Arc<Self>)> {
+        let path = path.into();
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(0o600);
+        let file = options.open(&path).map_err(|error| named(&error, "make", &path))?;
+        Ok(Self::over(file, path))
     }
 
     fn over(file: File, path: PathBuf) -> (SpoolWriter, Arc<Self>) {
