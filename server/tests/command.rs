@@ -9,7 +9,12 @@ fn tandem(arguments: &[&str], settings: &[(&str, &str)]) -> Output {
     for name in tandem::config::SETTINGS {
         command.env_remove(name);
     }
-    command.args(arguments).envs(settings.iter().copied()).current_dir(folder.path()).output().expect("the command runs")
+    command
+        .args(arguments)
+        .envs(settings.iter().copied())
+        .current_dir(folder.path())
+        .output()
+        .expect("the command runs")
 }
 
 fn fails(arguments: &[&str], settings: &[(&str, &str)], code: i32, part: &str) {
