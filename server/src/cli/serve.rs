@@ -31,10 +31,12 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Stop> {
     api::use_ring();
-    let config = arguments.settings.load()?;
+    let mut config = arguments.settings.load()?;
     // The port comes first: a second start by mistake must not touch the database of the first.
     let listener = bind(config.listen).await?;
     let address = listener.local_addr().unwrap_or(config.listen);
+    // With port 0 only now it is known what others can call.
+    config.listen = address;
     let stop = CancellationToken::new();
     let mut told_to_stop = pin!(signals::told_to_stop(arguments.exit_with_parent));
     let (engine, password) = tokio::select! {
