@@ -9,15 +9,43 @@
 
 pub mod model;
 
+// In reading order, from the front door down.
+#[cfg(feature = "engine")]
+mod access;
+#[cfg(feature = "engine")]
+pub mod archive;
+#[cfg(feature = "engine")]
+mod backup;
+#[cfg(feature = "engine")]
+pub mod archive;
 #[cfg(feature = "engine")]
 pub mod catalog;
-
+#[cfg(feature = "engine")]
+mod clock;
+#[cfg(feature = "engine")]
+mod compare;
 #[cfg(feature = "engine")]
 pub mod config;
+#[cfg(feature = "engine")]
+mod database;
 #[cfg(feature = "engine")]
 pub mod demo;
 #[cfg(feature = "engine")]
 pub mod engine;
+#[cfg(feature = "engine")]
+mod full_sync;
+#[cfg(feature = "engine")]
+mod peer;
+#[cfg(feature = "engine")]
+mod progress;
+#[cfg(feature = "engine")]
+mod restore;
+#[cfg(feature = "engine")]
+mod spool_dir;
+#[cfg(feature = "engine")]
+mod sql;
+#[cfg(feature = "engine")]
+mod store;
 
 #[cfg(feature = "engine")]
-pub use {config::Config, engine::Engine};
+pub use {access::AdminPassword, config::Config, engine::Engine};

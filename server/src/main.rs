@@ -8,6 +8,7 @@ mod guard;
 mod headers;
 mod health;
 mod history;
+mod listen;
 mod login;
 mod node;
 mod pages;

@@ -10,7 +10,7 @@ use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use sqlx::{Connection, PgConnection};
@@ -102,6 +102,11 @@ impl Cluster {
     /// The folder of its programs: psql, pg_dump and so on.
     pub fn bin(&self) -> &Path {
         self.programs.bin()
+    }
+
+    /// A command that runs one of its programs, deaf to PGHOST and the like; input and output lead nowhere.
+    pub fn command(&self, program: &str) -> Command {
+        self.programs.command(program, &self.folder)
     }
 
     pub fn port(&self) -> u16 {
@@ -314,7 +319,7 @@ fn free_port() -> Result<u16, ClusterError> {
 }
 
 /// Runs a command to its end; what it printed is part of the error.
-async fn finish(program: &'static str, command: std::process::Command) -> Result<(), ClusterError> {
+async fn finish(program: &'static str, command: Command) -> Result<(), ClusterError> {
     let mut command = tokio::process::Command::from(command);
     let output = command
         .stderr(Stdio::piped())

@@ -1,40 +1,8 @@
-//! The ground that the other tests stand on: private servers, sample databases, and a comparison that can fail.
+//! The ground that the other tests stand on: sample databases, and a look at them from outside that can fail.
 
-use std::path::Path;
+use tandem::demo::shop;
 
-use sqlx::{Connection, PgConnection};
-use tandem::demo::{Cluster, ClusterOptions, Purpose, shop};
-
-use crate::support::{self, Written};
-
-#[tokio::test]
-async fn clusters_are_independent_and_leave_nothing_behind() {
-    let options = ClusterOptions { purpose: Purpose::Test, ..ClusterOptions::default() };
-    let north = Cluster::start(options.clone()).await.unwrap();
-    let south = Cluster::start(options).await.unwrap();
-    north.create_database("only_here").await.unwrap();
-
-    assert!(PgConnection::connect(&north.url("only_here")).await.is_ok());
-    assert!(PgConnection::connect(&south.url("only_here")).await.is_err());
-
-    let mut connection = PgConnection::connect(&north.url("postgres")).await.unwrap();
-    let data: String = sqlx::query_scalar("show data_directory").fetch_one(&mut connection).await.unwrap();
-    let folder = Path::new(&data).parent().unwrap();
-    assert!(folder.exists());
-    north.stop().await;
-    assert!(!folder.exists());
-    assert!(PgConnection::connect(&south.url("postgres")).await.is_ok());
-}
-
-#[tokio::test]
-async fn nobody_gets_in_without_the_password() {
-    let url = support::cluster().await.url("postgres");
-    let without = url.replace("postgres://postgres:", "postgres://postgres:not-");
-
-    let error = PgConnection::connect(&without).await.unwrap_err();
-
-    assert!(error.to_string().contains("password authentication failed"), "{error}");
-}
+use crate::support::{self, Watcher, Written};
 
 #[tokio::test]
 async fn copies_of_a_sample_hold_the_same_rows_and_do_not_share_them() {
@@ -132,6 +100,7 @@ async fn the_shop_is_the_same_wherever_it_is_loaded() {
     shop::load_data(south.url()).await.unwrap();
 
     support::assert_same_rows(&north, &south).await;
+    assert_eq!(north.sequences().await, south.sequences().await);
 }
 
 #[tokio::test]
@@ -166,4 +135,33 @@ async fn the_shop_has_what_a_real_database_has() {
          where o.business_id <> c.business_id or o.business_id <> b.business_id",
     );
     assert_eq!(strays.await, 0);
+}
+
+#[tokio::test]
+async fn each_sample_can_drift_in_changed_missing_and_extra_rows() {
+    for sample in ["pagila", "chinook", "chinook_identity", "shop"] {
+        let (origin, copy) = support::databases(sample, sample).await;
+
+        copy.drift().await;
+
+        let found = support::differences(&origin, &copy).await;
+        let count = |first: usize, second: usize| {
+            found.iter().filter(|row| row.first.len() == first && row.second.len() == second).count()
+        };
+        assert!(count(1, 1) > 10 && count(1, 0) > 10 && count(0, 1) >= 2, "{sample}: {}", found.len());
+    }
+}
+
+#[tokio::test]
+async fn the_watcher_sees_before_and_after() {
+    let database = support::database("chinook").await;
+
+    let watcher = Watcher::start(&database).await;
+    assert_eq!(watcher.stop().await.len(), 1);
+
+    let watcher = Watcher::start(&database).await;
+    database.execute("update genre set name = 'Noise' where genre_id = 1").await;
+    let seen = watcher.stop().await;
+    assert_eq!(seen.len(), 2, "before and after");
+    assert_ne!(seen[0], seen[1]);
 }

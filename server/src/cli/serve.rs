@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use super::settings::Settings;
 use super::{Stop, api, signals};
 use crate::node::Node;
-use crate::{assets, routes};
+use crate::{assets, listen, routes};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -43,19 +43,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Stop> {
     };
     greet(&engine, address, &password);
 
-    let service = routes::router(&Node::new(engine.clone(), address, stop.clone()))
-        .into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let mut server = tokio::spawn(server.into_future());
+    let router = routes::router(&Node::new(engine.clone(), address, stop.clone()));
+    let mut server = tokio::spawn(listen::serve(listener, router, stop.clone()));
     tokio::select! {
         () = &mut told_to_stop => {}
         ended = &mut server => {
-            let reason = match ended {
-                Ok(Ok(())) => "it ended".to_owned(),
-                Ok(Err(error)) => error.to_string(),
-                Err(error) => error.to_string(),
-            };
-            return Err(Stop::failed(format!("The server stopped: {reason}.")));
+            let reason = ended.err().map_or_else(|| "it ended".to_owned(), |error| error.to_string());
+            return Err(Stop::failed(format!("The server stopped by itself: {reason}.")));
         }
     }
 

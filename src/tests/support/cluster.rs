@@ -54,7 +54,7 @@ pub(crate) async fn database(template: &str) -> Database {
     let cluster = cluster().await;
     load_template(template).await;
     cluster.create_database_from(&template_name(template), &name).await.unwrap();
-    Database::new(cluster, name)
+    Database::new(cluster, template, name)
 }
 
 /// Loads a template on its first use.
@@ -102,18 +102,17 @@ fn unzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 async fn schema_of(url: &str) -> Vec<u8> {
-    let mut command = Command::new(cluster().await.bin().join("pg_dump"));
+    let mut command = Command::from(cluster().await.command("pg_dump"));
     let output = command.args(["--schema-only", "--dbname", url]).output().await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
 
 async fn psql(url: &str, script: &[u8]) {
-    let mut command = Command::new(cluster().await.bin().join("psql"));
+    let mut command = Command::from(cluster().await.command("psql"));
     let mut child = command
         .args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname", url])
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()

@@ -26,12 +26,20 @@ impl fmt::Display for Difference {
 
 /// An ordinary or partitioned table; a partitioned one stands for its partitions.
 #[derive(sqlx::FromRow)]
-struct Table {
+pub(super) struct Table {
     schema: String,
     name: String,
     is_partitioned: bool,
-    columns: Vec<String>,
+    pub(super) columns: Vec<String>,
     key: Vec<String>,
+}
+
+impl Table {
+    /// What to select from: rows of an inheriting table belong to that table, rows of a partition to the whole.
+    pub(super) fn source(&self) -> String {
+        let only = if self.is_partitioned { "" } else { "only " };
+        format!("{only}{}.{}", quoted(&self.schema), quoted(&self.name))
+    }
 }
 
 /// Rows by key; a table without a key can hold the same row several times.
@@ -47,7 +55,7 @@ pub(crate) async fn assert_same_rows(first: &Database, second: &Database) {
 /// Reads every user table of both databases and compares them row for row.
 pub(crate) async fn differences(first: &Database, second: &Database) -> Vec<Difference> {
     let (mut first, mut second) = (first.connect().await, second.connect().await);
-    let (first_tables, second_tables) = (tables(&mut first).await, tables(&mut second).await);
+    let (first_tables, second_tables) = (user_tables(&mut first).await, user_tables(&mut second).await);
     let names: BTreeSet<&String> = first_tables.keys().chain(second_tables.keys()).collect();
 
     let mut found = Vec::new();
@@ -81,7 +89,8 @@ fn compare(table: &str, mut first: Rows, mut second: Rows) -> Vec<Difference> {
         .collect()
 }
 
-async fn tables(connection: &mut PgConnection) -> BTreeMap<String, Table> {
+/// Tables by full name; neither the system's nor Tandem's own.
+pub(super) async fn user_tables(connection: &mut PgConnection) -> BTreeMap<String, Table> {
     let found: Vec<Table> = sqlx::query_as(
         r#"
         select n.nspname::text as schema, c.relname::text as name, c.relkind = 'p' as is_partitioned,
@@ -110,10 +119,7 @@ async fn tables(connection: &mut PgConnection) -> BTreeMap<String, Table> {
 async fn read(connection: &mut PgConnection, table: &Table) -> Rows {
     let row = text_of(&table.columns);
     let key = if table.key.is_empty() { row.clone() } else { text_of(&table.key) };
-    // Rows of an inheriting table belong to that table, rows of a partition to the whole.
-    let only = if table.is_partitioned { "" } else { "only" };
-    let (schema, name) = (quoted(&table.schema), quoted(&table.name));
-    let query = format!("select {key}, {row} from {only} {schema}.{name}");
+    let query = format!("select {key}, {row} from {}", table.source());
     let found: Vec<(String, String)> =
         sqlx::query_as(AssertSqlSafe(query)).fetch_all(connection).await.unwrap();
     let mut rows = Rows::new();
@@ -124,7 +130,7 @@ async fn read(connection: &mut PgConnection, table: &Table) -> Rows {
 }
 
 /// SQL for the named columns as one unambiguous text: null and empty text differ, commas are quoted.
-fn text_of(columns: &[String]) -> String {
+pub(super) fn text_of(columns: &[String]) -> String {
     let texts: Vec<String> = columns.iter().map(|column| format!("{}::text", quoted(column))).collect();
     format!("row({})::text", texts.join(", "))
 }

@@ -1,0 +1,75 @@
+//! The node's current sync → lines of JSON, as long as somebody reads them.
+
+use std::time::Duration;
+
+use futures::{Stream, stream};
+use tandem::model::SyncStatus;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+/// At most four lines a second: more is not seen, and costs every open panel.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
+/// A line at least this often, so that the reader can tell silence from a cut connection.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+struct Feed {
+    status: watch::Receiver<Option<SyncStatus>>,
+    stop: CancellationToken,
+    is_first: bool,
+}
+
+/// The state at once, then at each change and at least every ten seconds; ends when the server stops, because an open
+/// stream would keep it from stopping.
+pub(super) fn lines(
+    status: watch::Receiver<Option<SyncStatus>>,
+    stop: CancellationToken,
+) -> impl Stream<Item = String> + Send {
+    let feed = Feed { status, stop, is_first: true };
+    stream::unfold(feed, |mut feed| async move {
+        let line = feed.next_line().await?;
+        Some((line, feed))
+    })
+}
+
+impl Feed {
+    async fn next_line(&mut self) -> Option<String> {
+        if !std::mem::take(&mut self.is_first) {
+            let Self { status, stop, .. } = self;
+            tokio::select! {
+                () = stop.cancelled() => return None,
+                changed = async { sleep(SHORTEST_PAUSE).await; status.changed().await } => changed.ok()?,
+                () = sleep(LONGEST_PAUSE) => {}
+            }
+        }
+        let mut line = serde_json::to_string(&*self.status.borrow_and_update()).ok()?;
+        line.push('\n');
+        Some(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_state_comes_at_once_and_the_stream_ends_with_the_server() {
+        let (_sender, status) = watch::channel(None);
+        let stop = CancellationToken::new();
+        let mut lines = Box::pin(lines(status, stop.clone()));
+        assert_eq!(lines.next().await.as_deref(), Some("null\n"));
+        stop.cancel();
+        assert_eq!(lines.next().await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quiet_sync_is_repeated() {
+        let (_sender, status) = watch::channel(None);
+        let mut lines = Box::pin(lines(status, CancellationToken::new()));
+        for _ in 0..3 {
+            assert_eq!(lines.next().await.as_deref(), Some("null\n"));
+        }
+    }
+}
