@@ -49,7 +49,11 @@ async fn digest(
     let mut rows = snapshot.rows(table, columns).await?;
     let mut hasher = TableHasher::new(columns);
     while let Some(chunk) = rows.try_next().await? {
-        hasher.update(&chunk);
+        hasher.update(&chunk).map_err(|cause| DatabaseError::Statement {
+            what: format!("read the rows of {}", table.name),
+            reason: cause.to_string(),
+            sqlstate: String::new(),
+        })?;
     }
     let (rows, hash) = hasher.finish();
     Ok(TableDigest { name: table.name.to_string(), rows, hash: format!("{hash:032x}") })

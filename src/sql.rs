@@ -111,10 +111,6 @@ pub(crate) fn own(text: &'static str, prefix: &'static str) -> Sql {
 }
 
 impl Sql {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(crate) fn into_query(self) -> AssertSqlSafe<String> {
         AssertSqlSafe(self.0)
     }

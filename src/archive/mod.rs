@@ -5,7 +5,8 @@
 //! ```text
 //! archive = magic (8 bytes) version (u32)            numbers are little-endian
 //!           frame(manifest)
-//!           { frame(table) { frame(rows) } frame(table end) }      each section exactly once, in any order
+//!           { frame(table) { frame(rows) } frame(table end) }      each section once, in any order; a
+//!                                                                    partitioned one in one piece or more
 //!           frame(end)                                             and nothing after it
 //!
 //! frame   = kind (u8) payload length (u32) raw length (u32) hash (32 bytes) payload
@@ -84,6 +85,9 @@ pub enum Order {
 pub struct Section {
     pub table: TableName,
     pub columns: Vec<String>,
+    /// The root of a partitioned table: exporters may give its rows partition by partition.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partitioned: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

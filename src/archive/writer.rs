@@ -215,6 +215,8 @@ impl EndRecord {
 pub(super) struct Content {
     manifest: Hash,
     begun: BTreeSet<usize>,
+    /// Sections that may come in pieces.
+    partitioned: Vec<bool>,
     ended: Vec<Option<TableTotals>>,
 }
 
@@ -234,21 +236,26 @@ impl Content {
             }
         }
         let ended = vec![None; manifest.sections.len()];
-        Ok(Self { manifest: blake3::hash(json).into(), begun: BTreeSet::new(), ended })
+        let partitioned = manifest.sections.iter().map(|section| section.partitioned).collect();
+        Ok(Self { manifest: blake3::hash(json).into(), begun: BTreeSet::new(), partitioned, ended })
     }
 
     pub(super) fn check_begins(&mut self, index: usize) -> Result<(), String> {
         if index >= self.ended.len() {
             return Err(format!("there is no section {index}"));
         }
-        if !self.begun.insert(index) {
+        if !self.begun.insert(index) && !self.partitioned[index] {
             return Err(format!("section {index} comes twice"));
         }
         Ok(())
     }
 
     pub(super) fn end_table(&mut self, index: usize, totals: TableTotals) {
-        self.ended[index] = Some(totals);
+        // Content hashes are sums, so the pieces of a section add up.
+        let sum = self.ended[index].get_or_insert_default();
+        sum.rows += totals.rows;
+        sum.raw_bytes += totals.raw_bytes;
+        sum.hash = sum.hash.wrapping_add(totals.hash);
     }
 
     /// The record that belongs to what went through, if everything did.

@@ -107,9 +107,8 @@ impl Session {
 
     /// Makes the spool that this session's backup goes through.
     pub(super) async fn open_spool(&self) -> Result<(SpoolWriter, Arc<Spool>), SyncError> {
-        let (writer, spool) = Spool::create(&self.spool_path())
-            .await
-            .map_err(|cause| spool_failed(&self.spool_path(), &cause))?;
+        let (writer, spool) =
+            Spool::create(self.spool_path()).map_err(|cause| spool_failed(&self.spool_path(), &cause))?;
         self.spool.get_or_init(|| spool.clone());
         Ok((writer, spool))
     }

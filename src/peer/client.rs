@@ -133,7 +133,12 @@ impl Client {
     }
 
     /// Appends at `offset`; returns the new length.
-    pub(crate) async fn upload(&self, session: &SessionId, offset: u64, bytes: Bytes) -> Result<u64, PeerError> {
+    pub(crate) async fn upload(
+        &self,
+        session: &SessionId,
+        offset: u64,
+        bytes: Bytes,
+    ) -> Result<u64, PeerError> {
         let path = format!("/api/sync/receive-backup/{session}");
         let request = self
             .signed(Method::PATCH, &path, &bytes)?

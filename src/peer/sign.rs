@@ -79,7 +79,12 @@ pub(crate) struct Verifier {
 
 impl Verifier {
     /// Accepts an envelope once.
-    pub(crate) fn accept(&self, envelope: &Envelope, signature: &str, key: &Secret) -> Result<(), SignatureError> {
+    pub(crate) fn accept(
+        &self,
+        envelope: &Envelope,
+        signature: &str,
+        key: &Secret,
+    ) -> Result<(), SignatureError> {
         let signature = unhex(signature).ok_or(SignatureError::Malformed)?;
         // `verify_slice` compares in constant time.
         envelope
