@@ -15,6 +15,11 @@ export async function sql(databaseUrl: string, statements: string): Promise<stri
   return stdout.split('\n').filter((line) => line !== '');
 }
 
+/** Runs a file of statements. */
+export async function runFile(databaseUrl: string, file: string): Promise<void> {
+  await promisify(execFile)(PSQL, [...FLAGS, '--file', file, databaseUrl], { maxBuffer: 64 << 20 });
+}
+
 /** Makes or copies a database on the same server; returns its address. */
 export async function createDatabase(databaseUrl: string, name: string, template = 'template0'): Promise<string> {
   const admin = inDatabase(databaseUrl, 'postgres');
@@ -61,7 +66,7 @@ export async function empty(databaseUrl: string): Promise<void> {
 export class Lock {
   private constructor(private readonly client: ChildProcessWithoutNullStreams) {}
 
-  static async take(databaseUrl: string, table: string): Promise<Lock> {
+  static async take(databaseUrl: string, table: string, mode: 'exclusive' | 'access exclusive'): Promise<Lock> {
     const client = spawn(PSQL, [...FLAGS, databaseUrl]);
     const taken = new Promise<void>((done, failed) => {
       let errors = '';
@@ -69,7 +74,7 @@ export class Lock {
       client.stdout.on('data', (text) => String(text).includes('taken') && done());
       client.once('close', () => failed(new Error(`the lock on ${table} was not taken: ${errors}`)));
     });
-    client.stdin.write(`begin; lock table ${table} in access exclusive mode; select 'taken';\n`);
+    client.stdin.write(`begin; lock table ${table} in ${mode} mode; select 'taken';\n`);
     await taken;
     return new Lock(client);
   }
