@@ -97,10 +97,11 @@ impl Engine {
             self.store.history(&HistoryFilter { limit: RECENT, ..HistoryFilter::default() }).await?.sessions;
         let mut problems = self.database.checks().await;
         problems.retain(|check| check.state != CheckState::Passed);
+        let current = self.full_sync.current().borrow().clone();
         Ok(Overview {
             local: self.local().await?,
             peers: self.presences.list(&self.peers),
-            current: self.full_sync.current().borrow().clone(),
+            current,
             recent,
             comparisons: self.store.comparisons().await?,
             problems,
