@@ -222,3 +222,24 @@ fn named(error: &io::Error, verb: &str, path: &Path) -> io::Error {
 fn stopped(error: JoinError) -> io::Error {
     io::Error::other(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `/dev/full` is a disk without room. The spool gets a link to it, so that it removes only the link.
+    #[tokio::test]
+    async fn a_full_disk_is_named_and_nothing_counts_as_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("spool");
+        std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+        let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        let (mut writer, spool) = Spool::over(file, path.clone());
+
+        let error = writer.append(Bytes::from("rows")).await.unwrap_err();
+
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+        assert_eq!(spool.len(), 0);
+    }
+}
