@@ -1,9 +1,8 @@
 //! What goes wrong in each step: the session ends by itself, says why, and the target is as it was.
 
-use reqwest::StatusCode;
 use tandem::model::{Code, Phase, Step, StepState, SyncOptions, SyncStatus};
 
-use crate::support::{self, Database, Node, Written, nodes};
+use crate::support::{self, Database, Node, StatusCode, Written, nodes};
 
 /// The sync failed in `step` with `code`, nothing was written, and the next one can start.
 async fn assert_failed_cleanly(
@@ -30,7 +29,7 @@ async fn a_dump_that_breaks_off_fails_in_backup() {
     let (mut north, south) = nodes(&source, &target).await;
     let folder = tempfile::tempdir().unwrap();
     // A real pg_dump behind a door that closes: it prints a part and then fails, or ends as if all were well.
-    for (ending, word) in [("exit 3", "exit status: 3"), ("exit 0", "ends"), ("kill -9 $$", "signal: 9")] {
+    for (ending, word) in [("exit 3", "exit status: 3"), ("exit 0", "cut off"), ("kill -9 $$", "signal: 9")] {
         let script = format!(
             "#!/bin/bash\nif [ \"$1\" = --version ]; then exec /usr/bin/pg_dump --version; fi\n/usr/bin/pg_dump \"$@\" | head -c 200000\necho 'disk on fire' >&2\n{ending}\n"
         );
@@ -154,7 +153,7 @@ async fn a_second_start_is_told_which_sync_runs() {
     let (source, target) = support::databases("chinook", "chinook").await;
     let (north, south) = nodes(&source, &target).await;
     let mut lock = target.connect().await;
-    sqlx::raw_sql("begin; lock table genre in access exclusive mode").execute(&mut lock).await.unwrap();
+    sqlx::raw_sql("begin; lock table genre in share row exclusive mode").execute(&mut lock).await.unwrap();
     let id = held_in(&south, "pull", "north", Step::Restore).await;
 
     for (node, action, peer) in

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use futures::StreamExt;
-use reqwest::StatusCode;
+pub(crate) use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tandem::model::{Comparison, SessionDetail, SyncOptions, SyncStatus};
 use tempfile::TempDir;
