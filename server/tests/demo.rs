@@ -49,6 +49,57 @@ fn nodes_and_servers_end_with_the_demo_even_when_it_is_killed() {
     wait_until(|| std::fs::read_dir(temporary.path()).unwrap().count() == 0, "its files are still there");
 }
 
+#[test]
+fn scripts_sync_and_read_the_history() {
+    let temporary = folder_for_all();
+    let mut stage = demo(&["--no-sync", "--exit-with-parent"]);
+    stage.env("TMPDIR", temporary.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut stage = stage.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(stage.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let facts: Value = serde_json::from_str(&line).unwrap();
+    let target = &facts["nodes"][0];
+    let tandem = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
+        command.args(arguments).args(["--node", target["url"].as_str().unwrap()]);
+        command.env("TANDEM_API_TOKEN", target["api_token"].as_str().unwrap()).output().unwrap()
+    };
+
+    let first = tandem(&["sync", "pull", "Harbour Branch", "--json"]);
+    assert_eq!(first.status.code(), Some(0), "{}", String::from_utf8_lossy(&first.stderr));
+    let first: Value = serde_json::from_slice(&first.stdout).unwrap();
+    assert_eq!(first["phase"], "verified");
+    assert!(first["result"]["inserted"].as_u64() > Some(50_000));
+
+    // The same again writes nothing, and the text says so.
+    let second = tandem(&["sync", "pull", "Harbour Branch"]);
+    let text = String::from_utf8(second.stdout).unwrap();
+    assert_eq!(second.status.code(), Some(0), "{text}");
+    assert!(text.contains("verified") && text.contains("0 inserted, 0 updated, 0 deleted"), "{text}");
+
+    let unverified = tandem(&["sync", "push", "Harbour Branch", "--no-verify", "--json"]);
+    assert_eq!(unverified.status.code(), Some(1), "what was not verified is not a success");
+    let unverified: Value = serde_json::from_slice(&unverified.stdout).unwrap();
+    assert_eq!(unverified["phase"], "completed");
+
+    let unknown = tandem(&["sync", "pull", "Nowhere"]);
+    assert_ne!(unknown.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("Nowhere"));
+
+    let history: Value =
+        serde_json::from_slice(&tandem(&["history", "--json", "--limit", "2"]).stdout).unwrap();
+    assert_eq!((history["total"].as_u64(), history["more"].as_bool()), (Some(3), Some(true)));
+    assert_eq!(history["sessions"][0]["direction"], "push");
+    assert_eq!(history["sessions"][0]["started_by"], "api");
+    let filtered: Value =
+        serde_json::from_slice(&tandem(&["history", "--json", "--phase", "verified"]).stdout).unwrap();
+    assert_eq!(filtered["total"], 2);
+
+    drop(stage.stdin.take());
+    assert_eq!(stage.wait().unwrap().code(), Some(0));
+    assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
+}
+
 /// Like /tmp: run by root, the PostgreSQL servers belong to another user.
 fn folder_for_all() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder can be made");

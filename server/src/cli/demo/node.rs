@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::Url;
 use tandem::config::{SETTINGS, Secret};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 use crate::cli::Stop;
 use crate::cli::api::Api;
@@ -34,6 +34,8 @@ pub(super) struct Node {
     pub(super) token: String,
     pub(super) api: Api,
     process: Child,
+    /// Closed at the end. Taken out of `process`, whose `wait` would close it at once.
+    input: Option<ChildStdin>,
     log: PathBuf,
 }
 
@@ -53,7 +55,7 @@ impl Node {
             command.env_remove(name);
         }
         let listen = format!("127.0.0.1:{}", plan.port);
-        let process = command
+        let mut process = command
             .args(["serve", "--exit-with-parent", "--temporary-home"])
             .current_dir(&home)
             .env("DATABASE_URL", plan.database_url)
@@ -80,6 +82,7 @@ impl Node {
             password: plan.password.to_owned(),
             token: plan.token.to_owned(),
             api: Api::new(url, Secret::new(plan.token))?,
+            input: process.stdin.take(),
             process,
             log,
         })
@@ -111,7 +114,7 @@ impl Node {
 
     /// Closes its input, which it takes as the sign to end, and waits for it.
     pub(super) async fn stop(mut self) {
-        drop(self.process.stdin.take());
+        drop(self.input.take());
         if tokio::time::timeout(GONE, self.process.wait()).await.is_err()
             && let Err(error) = self.process.kill().await
         {
