@@ -86,15 +86,7 @@ impl Config {
     /// Without `file`, `tandem.toml` in the working directory is read if it is there.
     pub fn load(flags: &BTreeMap<&'static str, String>, file: Option<&Path>) -> Result<Self, ConfigError> {
         let from_file = read_file(file)?;
-        let setting = |name: &str| -> Option<String> {
-            flags
-                .get(name)
-                .cloned()
-                .or_else(|| std::env::var(name).ok())
-                .or_else(|| from_file.get(name).cloned())
-                .map(|value| value.trim().to_owned())
-                .filter(|value| !value.is_empty())
-        };
+        let setting = |name: &str| find(name, flags, &from_file);
         let secret = |name| setting(name).map(Secret);
 
         let database_url = setting("DATABASE_URL").ok_or(ConfigError::Missing {
@@ -103,13 +95,7 @@ impl Config {
         })?;
         check_database_url(&database_url)?;
 
-        let listen = setting("TANDEM_LISTEN").unwrap_or_else(|| "127.0.0.1:3000".to_owned());
-        let listen = listen.parse().map_err(|error| {
-            wrong(
-                "TANDEM_LISTEN",
-                format!("`{listen}` is not an address and port such as 127.0.0.1:3000 ({error})"),
-            )
-        })?;
+        let listen = parse_listen(setting("TANDEM_LISTEN"))?;
 
         let name = setting("TANDEM_NAME").unwrap_or_else(host_name);
         check_peer_name("TANDEM_NAME", &name)?;
@@ -131,6 +117,62 @@ impl Config {
             name,
         })
     }
+}
+
+/// Where the command line finds a running node, and what it shows there.
+#[derive(Debug, Clone)]
+pub struct NodeAccess {
+    pub url: Url,
+    /// `TANDEM_API_TOKEN`
+    pub api_token: Secret,
+}
+
+impl NodeAccess {
+    /// Takes `node` as the address, or else the one that this machine's node listens on.
+    pub fn load(node: Option<&str>, file: Option<&Path>) -> Result<Self, ConfigError> {
+        let from_file = read_file(file)?;
+        let setting = |name: &str| find(name, &BTreeMap::new(), &from_file);
+        let url = match node {
+            Some(url) => parse_url("--node", "the address", url)?,
+            None => {
+                let mut listen = parse_listen(setting("TANDEM_LISTEN"))?;
+                if listen.ip().is_unspecified() {
+                    listen.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+                }
+                parse_url("TANDEM_LISTEN", "the address", &format!("http://{listen}"))?
+            }
+        };
+        let api_token = setting("TANDEM_API_TOKEN").map(Secret).ok_or(ConfigError::Missing {
+            name: "TANDEM_API_TOKEN",
+            hint: "Give the node and this command the same value",
+        })?;
+        Ok(Self { url, api_token })
+    }
+}
+
+/// Flag, environment, file: the first that has a value.
+fn find(
+    name: &str,
+    flags: &BTreeMap<&'static str, String>,
+    from_file: &BTreeMap<String, String>,
+) -> Option<String> {
+    flags
+        .get(name)
+        .cloned()
+        .or_else(|| std::env::var(name).ok())
+        .or_else(|| from_file.get(name).cloned())
+        .map(|value| value.trim().to_owned())
+        .filter(|value| !value.is_empty())
+}
+
+fn parse_listen(text: Option<String>) -> Result<SocketAddr, ConfigError> {
+    let text = text.unwrap_or_else(|| "127.0.0.1:3000".to_owned());
+    text.parse().map_err(|error| {
+        wrong(
+            "TANDEM_LISTEN",
+            format!("`{text}` is not an address and port such as 127.0.0.1:3000 ({error})"),
+        )
+    })
 }
 
 /// `tandem.toml` has the same names as the environment, in lower case or as they are.
@@ -204,7 +246,11 @@ fn parse_peers(text: &str, own_name: &str) -> Result<Vec<PeerAddress>, ConfigErr
 }
 
 fn parse_peer_url(name: &str, text: &str) -> Result<Url, ConfigError> {
-    let bad = |reason: &str| wrong("TANDEM_PEERS", format!("the address of `{name}` {reason}"));
+    parse_url("TANDEM_PEERS", &format!("the address of `{name}`"), text)
+}
+
+fn parse_url(setting: &str, what: &str, text: &str) -> Result<Url, ConfigError> {
+    let bad = |reason: &str| wrong(setting, format!("{what} {reason}"));
     let url = Url::parse(text).map_err(|error| bad(&format!("is not a URL ({error})")))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
         return Err(bad("must start with http:// or https:// and name a host"));

@@ -1,58 +1,74 @@
 //! The front door: everything that can be asked of a node, each a method of a few lines.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
+use crate::access::Access;
+pub use crate::access::{AdminPassword, Caller, SignedRequest, Verified};
+use crate::compare;
 use crate::config::Config;
-use crate::model::wire;
+use crate::database::{self, Database};
+use crate::full_sync::{FullSync, Node, Session, Stop};
+use crate::model::wire::{self, PROTOCOL};
 use crate::model::{
-    Check, Comparison, HistoryFilter, HistoryPage, Overview, SessionDetail, SessionId, SyncError,
-    SyncRequest, SyncStatus,
+    Check, CheckState, Code, Comparison, DatabaseFacts, HistoryFilter, HistoryPage, Overview, Peer, Presence,
+    SessionDetail, SessionId, SyncError, SyncRequest, SyncStatus,
 };
+use crate::peer::{Peers, Presences, watch_presence};
+use crate::store::Store;
+
+/// Sessions listed beside a running sync.
+const RECENT: u32 = 8;
 
 /// A running node. Cheap to clone; all clones are the same node.
 #[derive(Clone)]
 pub struct Engine {
-    config: std::sync::Arc<Config>,
-}
-
-/// Who calls a peer endpoint: proven by signature.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    pub peer: String,
-}
-
-/// The parts of a peer's HTTP request that its signature covers.
-#[derive(Debug, Clone)]
-pub struct SignedRequest<'a> {
-    pub method: &'a str,
-    /// Path and query.
-    pub target: &'a str,
-    /// Value of a header by its lower-case name.
-    pub headers: &'a [(&'a str, &'a str)],
-}
-
-/// A verified signature: the body that follows must have this SHA-256 (hexadecimal).
-#[derive(Debug, Clone)]
-pub struct Verified {
-    pub caller: Caller,
-    pub body_sha256: String,
-}
-
-/// How the admin password came to be.
-#[derive(Debug)]
-pub enum AdminPassword {
-    /// Given by `TANDEM_ADMIN_PASSWORD`, or generated on an earlier start.
-    Known,
-    /// Generated now: print it, it is not kept.
-    Generated(String),
+    config: Arc<Config>,
+    database: Arc<dyn Database>,
+    store: Store,
+    peers: Peers,
+    presences: Presences,
+    access: Arc<Access>,
+    full_sync: FullSync,
+    /// Ends with the last clone.
+    _probing: Arc<AbortOnDropHandle<()>>,
 }
 
 impl Engine {
     /// Connects, migrates the node's own tables, closes what a dead process left, starts the probing of peers.
     pub async fn start(config: Config) -> Result<(Self, AdminPassword), SyncError> {
-        todo!()
+        let config = Arc::new(config);
+        let database = database::connect(&config).await?;
+        let store = Store::new(database.clone());
+        let peers = Peers::new(&config)?;
+        let (access, password) = Access::open(&config, &store).await?;
+        let node = Node {
+            config: config.clone(),
+            database: database.clone(),
+            store: store.clone(),
+            peers: peers.clone(),
+        };
+        let full_sync = FullSync::new(node);
+        full_sync.sweep().await?;
+
+        let presences = Presences::default();
+        let probing = tokio::spawn(watch_presence(peers.clone(), presences.clone()));
+        let probing = Arc::new(AbortOnDropHandle::new(probing));
+        let engine = Self {
+            config,
+            database,
+            store,
+            peers,
+            presences,
+            access: Arc::new(access),
+            full_sync,
+            _probing: probing,
+        };
+        Ok((engine, password))
     }
 
     pub fn config(&self) -> &Config {
@@ -61,93 +77,139 @@ impl Engine {
 
     /// Checks pg_dump, versions, rights, disk, clock and peers.
     pub async fn doctor(&self) -> Vec<Check> {
-        todo!()
+        let mut checks = self.database.checks().await;
+        checks.push(crate::spool_dir::check(&self.config.data_dir).await);
+        self.presences.probe(&self.peers).await;
+        checks.extend(self.presences.list(&self.peers).iter().map(peer_check));
+        checks
     }
 
     /// The node's own database answers.
     pub async fn ready(&self) -> Result<(), SyncError> {
-        todo!()
+        self.database.facts().await?;
+        Ok(())
     }
 
     // ---- the panel and the command line
 
     pub async fn overview(&self) -> Result<Overview, SyncError> {
-        todo!()
+        let recent =
+            self.store.history(&HistoryFilter { limit: RECENT, ..HistoryFilter::default() }).await?.sessions;
+        let mut problems = self.database.checks().await;
+        problems.retain(|check| check.state != CheckState::Passed);
+        let current = self.full_sync.current().borrow().clone();
+        Ok(Overview {
+            local: self.local().await?,
+            peers: self.presences.list(&self.peers),
+            current,
+            recent,
+            comparisons: self.store.comparisons().await?,
+            problems,
+            now_us: crate::clock::now_us(),
+        })
     }
 
     /// Probes every peer now, then answers like [`Engine::overview`].
     pub async fn refresh(&self) -> Result<Overview, SyncError> {
-        todo!()
+        self.presences.probe(&self.peers).await;
+        self.overview().await
     }
 
     /// Compares this database with the peer's, table by table, and remembers the result.
     pub async fn compare(&self, peer: &str) -> Result<Comparison, SyncError> {
-        todo!()
+        let client = self.peers.client(peer)?;
+        let (ours, theirs) = tokio::try_join!(self.full_sync.digests(), async {
+            client.digest().await.map_err(SyncError::from)
+        })?;
+        let comparison = compare::compare(peer, &ours, &theirs.digests);
+        self.store.save_comparison(&comparison).await?;
+        Ok(comparison)
     }
 
     /// Starts a full sync and returns at once. `Busy` names the running one.
     pub async fn start_sync(&self, request: SyncRequest, started_by: &str) -> Result<SessionId, SyncError> {
-        todo!()
+        self.full_sync.start(request, started_by).await
     }
 
     /// Asks the running sync to stop; the status shows when it has. `NotFound` for an unknown session, `Refused` for
     /// one that has ended already.
     pub async fn cancel_sync(&self, session: &SessionId) -> Result<(), SyncError> {
-        todo!()
+        let Some(running) = self.full_sync.running(session) else {
+            let ended = self.session(session).await?;
+            let phase = ended.status.phase.as_str();
+            return Err(SyncError::new(
+                Code::Refused,
+                format!("Session {session} has ended already: {phase}."),
+            ));
+        };
+        running.stop(Stop::Cancelled { by: format!("on {}", self.config.name) });
+        Ok(())
     }
 
-    /// The running sync, or the last one of this process; changes at most 10 times a second.
+    /// The running sync, or the last one; changes at most ten times a second.
     pub fn current(&self) -> watch::Receiver<Option<SyncStatus>> {
-        todo!()
+        self.full_sync.current()
     }
 
     /// The status of any session: the running one live, others from the history.
     pub async fn status(&self, session: &SessionId) -> Result<SyncStatus, SyncError> {
-        todo!()
+        Ok(self.session(session).await?.status)
     }
 
     pub async fn history(&self, filter: &HistoryFilter) -> Result<HistoryPage, SyncError> {
-        todo!()
+        Ok(self.store.history(filter).await?)
     }
 
     pub async fn session(&self, session: &SessionId) -> Result<SessionDetail, SyncError> {
-        todo!()
+        if let Some(running) = self.full_sync.running(session) {
+            return Ok(SessionDetail { status: running.progress.status(), log: running.progress.log() });
+        }
+        let found = self.store.session(session).await?;
+        found.ok_or_else(|| SyncError::new(Code::NotFound, format!("There is no session {session}.")))
     }
 
     // ---- who is calling
 
     /// Checks the admin password (slow on purpose) and opens a panel session: the cookie's value, valid for 12 hours.
     pub async fn sign_in(&self, password: &str) -> Result<String, SyncError> {
-        todo!()
+        self.access.sign_in(password).await
     }
 
     pub async fn is_signed_in(&self, token: &str) -> Result<bool, SyncError> {
-        todo!()
+        self.access.is_signed_in(token).await
     }
 
     pub async fn sign_out(&self, token: &str) -> Result<(), SyncError> {
-        todo!()
+        self.access.sign_out(token).await
     }
 
     /// Compares in constant time with `TANDEM_API_TOKEN`; false when none is set.
     pub fn is_api_token(&self, token: &str) -> bool {
-        todo!()
+        self.access.is_api_token(token)
     }
 
     /// Checks who signed a peer request, its age and that it was not seen before. Read the body only after this, and
     /// compare its hash.
     pub fn verify_peer(&self, request: &SignedRequest<'_>) -> Result<Verified, SyncError> {
-        todo!()
+        let verified = self.access.verify_peer(request, &self.config.name, |name| self.peers.knows(name))?;
+        self.presences.seen(&verified.caller.peer);
+        Ok(verified)
     }
 
     // ---- what peers ask for
 
     pub async fn hello(
         &self,
-        caller: &Caller,
-        request: wire::HelloRequest,
+        _caller: &Caller,
+        _request: wire::HelloRequest,
     ) -> Result<wire::HelloReply, SyncError> {
-        todo!()
+        Ok(wire::HelloReply {
+            protocol: PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            name: self.config.name.clone(),
+            clock_us: crate::clock::now_us(),
+            database: self.facts().await?,
+        })
     }
 
     pub async fn initiate_backup(
@@ -155,7 +217,7 @@ impl Engine {
         caller: &Caller,
         request: wire::InitiateBackup,
     ) -> Result<wire::Accepted, SyncError> {
-        todo!()
+        self.full_sync.serve_backup(&caller.peer, request).await
     }
 
     /// The bytes of the session's backup from `offset` on, while it is still being made; ends when it is whole.
@@ -165,7 +227,15 @@ impl Engine {
         session: &SessionId,
         offset: u64,
     ) -> Result<BoxStream<'static, std::io::Result<Bytes>>, SyncError> {
-        todo!()
+        let spool = self.peers_session(caller, session)?.spool()?;
+        if offset > spool.len() {
+            let here = spool.len();
+            return Err(SyncError::new(
+                Code::BadRequest,
+                format!("Byte {offset} is not there yet, only {here} are."),
+            ));
+        }
+        Ok(Box::pin(spool.read_from(offset)))
     }
 
     pub async fn receive_backup(
@@ -173,12 +243,12 @@ impl Engine {
         caller: &Caller,
         request: wire::ReceiveBackup,
     ) -> Result<wire::Accepted, SyncError> {
-        todo!()
+        self.full_sync.receive_backup(&caller.peer, request).await
     }
 
     /// How many bytes of the upload are here.
     pub async fn received(&self, caller: &Caller, session: &SessionId) -> Result<u64, SyncError> {
-        todo!()
+        Ok(self.peers_session(caller, session)?.spool()?.len())
     }
 
     /// Appends to the upload; `offset` must be where it ends now. Returns the new length.
@@ -189,7 +259,7 @@ impl Engine {
         offset: u64,
         bytes: Bytes,
     ) -> Result<u64, SyncError> {
-        todo!()
+        self.peers_session(caller, session)?.append(offset, bytes).await
     }
 
     pub async fn restore_backup(
@@ -197,27 +267,106 @@ impl Engine {
         caller: &Caller,
         request: wire::RestoreBackup,
     ) -> Result<wire::Accepted, SyncError> {
-        todo!()
+        let session = self.peers_session(caller, &request.session_id)?;
+        session.close_upload(request.bytes).await?;
+        Ok(wire::Accepted { status: session.progress.status() })
     }
 
+    /// The starter's state comes in, ours goes out: also after the end, so that a starter that missed it learns it.
     pub async fn report(
         &self,
         caller: &Caller,
         request: wire::Report,
     ) -> Result<wire::ReportReply, SyncError> {
-        todo!()
+        if let Ok(session) = self.peers_session(caller, &request.session_id) {
+            return Ok(session.hear(request).await);
+        }
+        let ended = self.session(&request.session_id).await?.status;
+        if ended.peer != caller.peer {
+            return Err(SyncError::new(
+                Code::NotFound,
+                format!("There is no session {}.", request.session_id),
+            ));
+        }
+        Ok(wire::ReportReply { status: ended, digests: None })
     }
 
     pub async fn digest(
         &self,
-        caller: &Caller,
-        request: wire::DigestRequest,
+        _caller: &Caller,
+        _request: wire::DigestRequest,
     ) -> Result<wire::DigestReply, SyncError> {
-        todo!()
+        Ok(wire::DigestReply { digests: self.full_sync.digests().await? })
     }
 
     /// Stops the running sync and closes the connections; within 10 s.
     pub async fn shutdown(&self) {
-        todo!()
+        self.full_sync.shutdown().await;
+        self.database.close().await;
+    }
+
+    async fn local(&self) -> Result<Peer, SyncError> {
+        Ok(Peer {
+            name: self.config.name.clone(),
+            address: Some(self.config.listen.to_string()),
+            is_local: true,
+            presence: Presence::Online,
+            last_seen_us: None,
+            latency_ms: None,
+            clock_offset_ms: None,
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            database: Some(self.facts().await?),
+            problem: None,
+        })
+    }
+
+    async fn facts(&self) -> Result<DatabaseFacts, SyncError> {
+        let facts = self.database.facts().await?;
+        let comparisons = self.store.comparisons().await?;
+        let newest =
+            comparisons.into_iter().map(|comparison| comparison.local).max_by_key(|print| print.at_us);
+        Ok(DatabaseFacts {
+            product: facts.product,
+            size_bytes: facts.size_bytes,
+            tables: facts.tables,
+            rows: newest.as_ref().map_or(facts.estimated_rows, |print| print.rows),
+            fingerprint: newest,
+        })
+    }
+
+    /// A session may be touched only by the peer that takes part in it.
+    fn peers_session(&self, caller: &Caller, id: &SessionId) -> Result<Arc<Session>, SyncError> {
+        self.full_sync
+            .running(id)
+            .filter(|session| session.peer == caller.peer)
+            .ok_or_else(|| SyncError::new(Code::NotFound, format!("There is no running session {id}.")))
+    }
+}
+
+fn peer_check(peer: &Peer) -> Check {
+    let name = format!("Peer {}", peer.name);
+    let clock = peer.clock_offset_ms.unwrap_or(0);
+    match (&peer.problem, peer.presence) {
+        (Some(problem), _) => Check {
+            name,
+            state: CheckState::Failed,
+            text: problem.message.clone(),
+            fix: problem.hint.clone(),
+        },
+        (None, Presence::Online) if clock.abs() > 60_000 => Check {
+            name,
+            state: CheckState::Warning,
+            text: format!("its clock differs from ours by {} s", clock / 1000),
+            fix: "Set both clocks by NTP: beyond five minutes requests are refused.".to_owned(),
+        },
+        (None, Presence::Online) => {
+            Check { name, state: CheckState::Passed, text: "online".to_owned(), fix: String::new() }
+        }
+        (None, _) => Check {
+            name,
+            state: CheckState::Warning,
+            text: "has not called yet and has no address here".to_owned(),
+            fix: format!("Add its address to TANDEM_PEERS, or start Tandem on {}", peer.name),
+        },
     }
 }

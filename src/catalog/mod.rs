@@ -1,5 +1,112 @@
 //! What a database contains, in terms that both kinds of database share.
 
+mod drift;
 mod name;
+mod order;
 
+use serde::{Deserialize, Serialize};
+
+use crate::model::Skipped;
+
+pub use drift::{Drift, Severity, drift};
 pub use name::TableName;
+pub use order::{Order, parents_first};
+
+/// The tables that a sync moves, and what it leaves out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Catalog {
+    /// In the order of their names.
+    pub tables: Vec<Table>,
+    /// Found, but never synced. Not part of the fingerprint.
+    #[serde(skip)]
+    pub skipped: Vec<Skipped>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    pub name: TableName,
+    /// In the table's own order.
+    pub columns: Vec<Column>,
+    pub primary_key: Vec<String>,
+    /// Unique keys besides the primary one.
+    pub uniques: Vec<Unique>,
+    pub foreign_keys: Vec<ForeignKey>,
+    /// The root of a partitioned table; its partitions are not listed.
+    pub partitioned: bool,
+    /// Names of triggers that would fire while rows are written.
+    pub triggers: Vec<String>,
+    pub row_security: bool,
+    /// From the statistics; not part of the catalog's identity.
+    #[serde(skip)]
+    pub estimated_rows: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    pub name: String,
+    /// As the database prints it, with length and precision: `character varying(20)`.
+    pub type_name: String,
+    pub not_null: bool,
+    pub has_default: bool,
+    /// Computed by the database: never written.
+    pub generated: bool,
+    pub identity: Option<Identity>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Identity {
+    Always,
+    ByDefault,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unique {
+    pub name: String,
+    /// The plain columns; incomplete when `partial` is set.
+    pub columns: Vec<String>,
+    /// Has a condition or an expression: any change of a row may move it.
+    pub partial: bool,
+    /// All columns NOT NULL, checked at once: can stand in for a primary key.
+    pub identifies: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignKey {
+    pub name: String,
+    pub columns: Vec<String>,
+    pub parent: TableName,
+    pub parent_columns: Vec<String>,
+}
+
+impl Catalog {
+    pub fn table(&self, name: &TableName) -> Option<&Table> {
+        self.tables.iter().find(|table| table.name == *name)
+    }
+
+    /// BLAKE3 over the definitions, in hexadecimal: equal for equal schemas on any server.
+    pub fn fingerprint(&self) -> String {
+        let text = serde_json::to_vec(&self.tables).expect("plain data has a JSON form");
+        blake3::hash(&text).to_hex().to_string()
+    }
+}
+
+impl Table {
+    /// The columns that identify a row: the primary key, else a unique key of NOT NULL columns, else none, and the
+    /// table is a multiset.
+    pub fn key(&self) -> &[String] {
+        if !self.primary_key.is_empty() {
+            return &self.primary_key;
+        }
+        self.uniques.iter().find(|unique| unique.identifies).map_or(&[], |unique| &unique.columns)
+    }
+
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The columns whose values travel.
+    pub fn stored_columns(&self) -> Vec<String> {
+        self.columns.iter().filter(|column| !column.generated).map(|column| column.name.clone()).collect()
+    }
+}

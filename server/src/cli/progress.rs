@@ -1,0 +1,89 @@
+//! A sync's status → one moving line on a terminal, and one line for each finished step.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tandem::model::{LogLevel, Step, StepState, StepStatus, SyncStatus, Unit};
+
+use super::text;
+
+/// Draws on the error output; without a terminal only the lines of the steps appear.
+pub(super) struct Progress {
+    bar: ProgressBar,
+    finished: Vec<Step>,
+    /// Number of the newest log line that was looked at.
+    logged: u64,
+}
+
+impl Progress {
+    pub(super) fn start() -> Self {
+        let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr());
+        bar.set_style(
+            ProgressStyle::with_template("{prefix:15} {bar:28.cyan/dim} {msg}")
+                .expect("the template is right")
+                .progress_chars("━━─"),
+        );
+        bar.enable_steady_tick(Duration::from_millis(250));
+        Self { bar, finished: Vec::new(), logged: 0 }
+    }
+
+    pub(super) fn show(&mut self, status: &SyncStatus) {
+        for step in &status.steps {
+            if step.state == StepState::Done && !self.finished.contains(&step.step) {
+                self.finished.push(step.step);
+                self.line(&finished(step));
+            }
+        }
+        for line in &status.log {
+            if line.number > self.logged && line.level != LogLevel::Info {
+                self.line(&format!("! {}", line.text));
+            }
+            self.logged = self.logged.max(line.number);
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a percentage is between 0 and 100"
+        )]
+        self.bar.set_position((status.percent.clamp(0.0, 100.0) * 10.0) as u64);
+        self.bar.set_prefix(format!("{}/5 {}", status.step, status.step_name));
+        self.bar.set_message(numbers(status));
+    }
+
+    /// A line above the moving one.
+    pub(super) fn line(&self, text: &str) {
+        self.bar.suspend(|| eprintln!("{text}"));
+    }
+
+    pub(super) fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn finished(step: &StepStatus) -> String {
+    let done = match step.unit {
+        Unit::Bytes => text::bytes(step.done),
+        Unit::Rows => format!("{} rows", text::count(step.done)),
+        Unit::Tables => format!("{} tables", text::count(step.done)),
+    };
+    format!("✓ {} {:<9} {done}", step.step.number(), step.name)
+}
+
+fn numbers(status: &SyncStatus) -> String {
+    let mut parts = vec![format!("{:.0} %", status.percent)];
+    parts.push(match status.bytes_total {
+        Some(total) => format!("{} of {}", text::bytes(status.bytes_done), text::bytes(total)),
+        None => text::bytes(status.bytes_done),
+    });
+    if status.rows_done > 0 {
+        parts.push(format!("{} rows", text::count(status.rows_done)));
+    }
+    if status.bytes_per_second > 0 {
+        parts.push(format!("{}/s", text::bytes(status.bytes_per_second)));
+    }
+    match status.eta_seconds {
+        Some(seconds) => parts.push(format!("{} left", text::duration_ms(seconds * 1000))),
+        None => parts.push(status.message.clone()),
+    }
+    parts.join(" · ")
+}

@@ -1,0 +1,112 @@
+//! A finished sync → the numbers that prove it, as text.
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, Table};
+use tandem::model::{Direction, Phase, Relation, SyncResult, SyncStatus, TableStatus};
+
+use super::text;
+
+/// With a line for each table that changed.
+pub(super) fn of(status: &SyncStatus) -> String {
+    let changed: Vec<&TableStatus> =
+        status.tables.iter().filter(|table| table.inserted + table.updated + table.deleted > 0).collect();
+    if status.result.is_none() || changed.is_empty() {
+        return short(status);
+    }
+    format!("{}\n{}", tables(&changed), short(status))
+}
+
+pub(super) fn short(status: &SyncStatus) -> String {
+    let arrow = match status.direction {
+        Direction::Pull => "←",
+        Direction::Push => "→",
+    };
+    let mut out =
+        format!("{} {} {} {}: {}", sign(status.phase), status.local, arrow, status.peer, outcome(status),);
+    if let Some(result) = &status.result {
+        out += &format!("\n{}", proof(result));
+        out += &format!("\n{}", speed(status, result));
+    }
+    if let Some(error) = &status.error {
+        let step = error.step.map(|step| format!(" in step {} ({})", step.number(), step.name()));
+        out += &format!("\nWhy{}: {}", step.unwrap_or_default(), error.message);
+        if !error.hint.is_empty() {
+            out += &format!("\nWhat now: {}", error.hint);
+        }
+    }
+    out
+}
+
+fn sign(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Verified => "✓",
+        Phase::Completed => "~",
+        _ => "✗",
+    }
+}
+
+fn outcome(status: &SyncStatus) -> String {
+    match status.phase {
+        Phase::Verified => "verified".to_owned(),
+        Phase::Completed => "committed, not verified".to_owned(),
+        Phase::Cancelled => "cancelled; the target is as it was".to_owned(),
+        Phase::Failed => "failed; the target is as it was".to_owned(),
+        Phase::Interrupted => "interrupted; the target is as it was".to_owned(),
+        other => other.as_str().to_owned(),
+    }
+}
+
+fn proof(result: &SyncResult) -> String {
+    match &result.relation {
+        Relation::Identical => format!(
+            "Identical: {} rows in {} tables on both servers.",
+            text::count(result.rows),
+            text::count(result.tables)
+        ),
+        Relation::Contains { target_only_rows } => format!(
+            "The target has all {} rows of the source, and {} rows of its own.",
+            text::count(result.rows),
+            text::count(*target_only_rows)
+        ),
+        Relation::Unverified { reason } => format!("Not compared after the commit: {reason}"),
+    }
+}
+
+fn tables(changed: &[&TableStatus]) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
+        "Table",
+        "inserted",
+        "updated",
+        "deleted",
+        "unchanged",
+    ]);
+    for line in changed {
+        table.add_row([
+            line.name.clone(),
+            text::count(line.inserted),
+            text::count(line.updated),
+            text::count(line.deleted),
+            text::count(line.unchanged),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn speed(status: &SyncStatus, result: &SyncResult) -> String {
+    let per_second = result.raw_bytes.saturating_mul(1000) / status.elapsed_ms.max(1);
+    format!(
+        "{} inserted, {} updated, {} deleted, {} unchanged · {} sent ({} of rows) in {} · {}/s",
+        text::count(result.inserted),
+        text::count(result.updated),
+        text::count(result.deleted),
+        text::count(result.unchanged),
+        text::bytes(result.archive_bytes),
+        text::bytes(result.raw_bytes),
+        text::duration_ms(status.elapsed_ms),
+        text::bytes(per_second),
+    )
+}

@@ -1,0 +1,46 @@
+//! The panel's pages and server functions, and what they find in their context.
+
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_SECURITY_POLICY;
+use axum::http::request::Parts;
+use leptos::context::{provide_context, use_context};
+use leptos::nonce::use_nonce;
+use leptos::prelude::{AnyView, IntoAny};
+use leptos_axum::{AxumRouteListing, ResponseOptions, generate_route_list};
+use tandem::engine::Caller;
+
+use crate::guard::admin::Admin;
+use crate::headers;
+use crate::node::Node;
+
+pub(crate) fn list() -> Vec<AxumRouteListing> {
+    generate_route_list(app::App)
+}
+
+pub(crate) fn shell(node: &Node) -> impl Fn() -> AnyView + Clone + Send + Sync + 'static {
+    let options = node.options.clone();
+    move || app::shell(options.clone()).into_any()
+}
+
+/// The engine, the token that ends streams, and who is calling as the guard has found out.
+pub(crate) fn context(node: &Node) -> impl Fn() + Clone + Send + Sync + 'static {
+    let node = node.clone();
+    move || {
+        provide_context(node.engine.clone());
+        provide_context(node.stop.clone());
+        if let Some(parts) = use_context::<Parts>() {
+            if let Some(caller) = parts.extensions.get::<Caller>() {
+                provide_context(caller.clone());
+            }
+            if let Some(admin) = parts.extensions.get::<Admin>() {
+                provide_context(app::Who(admin.name.to_owned()));
+            }
+        }
+        // Only pages have a nonce.
+        if let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) {
+            let policy = HeaderValue::from_str(&headers::page_policy(&nonce))
+                .expect("a nonce is base64 and the rest is ASCII");
+            response.insert_header(CONTENT_SECURITY_POLICY, policy);
+        }
+    }
+}

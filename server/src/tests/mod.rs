@@ -1,0 +1,7 @@
+//! The server as its callers see it, in front of a real engine and a real database.
+
+mod doors;
+mod files;
+mod peers;
+mod sign_in;
+mod support;

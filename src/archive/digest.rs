@@ -1,0 +1,262 @@
+//! The rows of a table as COPY text -> one number that says what they are, whatever their order.
+//!
+//! A row's hash is the first 16 bytes of BLAKE3 over its fields, **in the order of the columns' names**, joined by TAB;
+//! so it does not matter in which order a server holds its columns. A field stands there as COPY writes it: NULL is
+//! `\N`, and TAB and newline are always escaped, so the joining is unambiguous. A field longer than 16 KiB stands there
+//! as a newline and its own BLAKE3, so that a row of any size is hashed in little memory.
+//!
+//! A table's hash is the wrapping sum of its rows' hashes: equal rows do not cancel, and parts of a table can be hashed
+//! apart and added.
+
+use std::sync::Arc;
+
+use super::copy_text::Malformed;
+
+const LONG_FIELD: usize = 16 << 10;
+
+/// How rows are brought into the order of their columns' names.
+#[derive(Debug)]
+pub struct ColumnOrder {
+    /// The position in a row of the n-th column by name.
+    positions: Vec<usize>,
+    is_natural: bool,
+}
+
+impl ColumnOrder {
+    pub fn new<S: AsRef<str>>(columns: &[S]) -> Self {
+        let mut positions: Vec<usize> = (0..columns.len()).collect();
+        positions.sort_by_key(|&at| columns[at].as_ref());
+        let is_natural = positions.is_sorted();
+        Self { positions, is_natural }
+    }
+}
+
+/// Hashes the rows of one table, handed over in pieces of any size.
+#[derive(Debug)]
+pub struct TableHasher {
+    order: Arc<ColumnOrder>,
+    rows: u64,
+    sum: u128,
+    /// The last piece ended inside an escape.
+    is_escape_open: bool,
+    /// The row that began in an earlier piece.
+    partial: Option<PartialRow>,
+    /// Where the fields of the row at hand begin, and its end.
+    bounds: Vec<usize>,
+    sorted: Vec<u8>,
+}
+
+impl TableHasher {
+    /// `columns` name the fields of each row, in their order.
+    pub fn new<S: AsRef<str>>(columns: &[S]) -> Self {
+        Self::with_order(Arc::new(ColumnOrder::new(columns)))
+    }
+
+    pub fn with_order(order: Arc<ColumnOrder>) -> Self {
+        Self {
+            order,
+            rows: 0,
+            sum: 0,
+            is_escape_open: false,
+            partial: None,
+            bounds: Vec::new(),
+            sorted: Vec::new(),
+        }
+    }
+
+    /// Refuses bytes that COPY would not take as rows of these columns.
+    pub fn update(&mut self, text: &[u8]) -> Result<(), Malformed> {
+        if memchr::memchr2(0, b'\r', text).is_some() {
+            return Err(Malformed("a control character stands unescaped"));
+        }
+        self.check_escapes(text)?;
+        let mut rest = text;
+        if self.partial.is_some() {
+            let Some(end) = memchr::memchr(b'\n', rest) else { return self.run_on(rest) };
+            self.run_on(&rest[..end])?;
+            self.close_partial()?;
+            rest = &rest[end + 1..];
+        }
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            self.row(&rest[..end])?;
+            rest = &rest[end + 1..];
+        }
+        if rest.is_empty() { Ok(()) } else { self.run_on(rest) }
+    }
+
+    /// False while the last piece ended inside a row.
+    pub fn is_at_row_end(&self) -> bool {
+        self.partial.is_none()
+    }
+
+    /// Adds whole rows that were hashed apart.
+    pub fn add(&mut self, rows: u64, hash: u128) {
+        self.rows += rows;
+        self.sum = self.sum.wrapping_add(hash);
+    }
+
+    /// The number of rows and the hash. A row without its newline is not counted.
+    pub fn finish(self) -> (u64, u128) {
+        (self.rows, self.sum)
+    }
+
+    pub fn so_far(&self) -> (u64, u128) {
+        (self.rows, self.sum)
+    }
+
+    /// PostgreSQL ends the data silently at `\.`, wherever it stands, and takes an escaped newline or TAB for a part of
+    /// the value. Rows would then be lost, or be other rows than those that were counted here.
+    fn check_escapes(&mut self, text: &[u8]) -> Result<(), Malformed> {
+        let mut at = 0;
+        loop {
+            if self.is_escape_open {
+                match text.get(at) {
+                    None => return Ok(()),
+                    Some(b'.') => return Err(Malformed("an end mark stands among the rows")),
+                    Some(b'\n' | b'\t') => return Err(Malformed("a separator is escaped")),
+                    Some(_) => at += 1,
+                }
+            }
+            let backslash = memchr::memchr(b'\\', &text[at..]);
+            self.is_escape_open = backslash.is_some();
+            match backslash {
+                None => return Ok(()),
+                Some(distance) => at += distance + 1,
+            }
+        }
+    }
+
+    fn row(&mut self, line: &[u8]) -> Result<(), Malformed> {
+        if line.len() > LONG_FIELD {
+            self.run_on(line)?;
+            return self.close_partial();
+        }
+        let hash = if self.order.is_natural {
+            let fields = memchr::memchr_iter(b'\t', line).count() + 1;
+            check_width(fields, line.is_empty(), &self.order)?;
+            blake3::hash(line)
+        } else {
+            self.bounds.clear();
+            self.bounds.push(0);
+            self.bounds.extend(memchr::memchr_iter(b'\t', line).map(|tab| tab + 1));
+            check_width(self.bounds.len(), line.is_empty(), &self.order)?;
+            self.bounds.push(line.len() + 1);
+            self.sorted.clear();
+            for &at in &self.order.positions {
+                self.sorted.extend_from_slice(&line[self.bounds[at]..self.bounds[at + 1] - 1]);
+                self.sorted.push(b'\t');
+            }
+            blake3::hash(&self.sorted[..line.len()])
+        };
+        self.add(1, first_half(&hash));
+        Ok(())
+    }
+
+    fn run_on(&mut self, piece: &[u8]) -> Result<(), Malformed> {
+        self.partial.get_or_insert_default().extend(piece, self.order.positions.len())
+    }
+
+    fn close_partial(&mut self) -> Result<(), Malformed> {
+        let row = self.partial.take().expect("only called on an open row");
+        let hash = row.hash(&self.order)?;
+        self.add(1, first_half(&hash));
+        Ok(())
+    }
+}
+
+/// A hash as people and peers write it: 32 hexadecimal digits.
+pub fn hex(hash: u128) -> String {
+    format!("{hash:032x}")
+}
+
+/// A row that is long or comes in pieces, as its fields so far.
+#[derive(Debug, Default)]
+struct PartialRow {
+    fields: Vec<Field>,
+    last: LastField,
+}
+
+#[derive(Debug, Default)]
+struct LastField {
+    /// Not longer than `LONG_FIELD`; empty once `long` has taken over.
+    short: Vec<u8>,
+    long: Option<Box<blake3::Hasher>>,
+}
+
+#[derive(Debug)]
+enum Field {
+    Short(Vec<u8>),
+    Long(blake3::Hash),
+}
+
+impl PartialRow {
+    fn extend(&mut self, mut piece: &[u8], width: usize) -> Result<(), Malformed> {
+        while let Some(tab) = memchr::memchr(b'\t', piece) {
+            self.last.extend(&piece[..tab]);
+            self.fields.push(std::mem::take(&mut self.last).close());
+            // Checked here and not only at the end: a hostile row of nothing but TABs must not fill the memory.
+            if self.fields.len() >= width.max(1) {
+                return Err(WRONG_WIDTH);
+            }
+            piece = &piece[tab + 1..];
+        }
+        self.last.extend(piece);
+        Ok(())
+    }
+
+    fn hash(mut self, order: &ColumnOrder) -> Result<blake3::Hash, Malformed> {
+        self.fields.push(self.last.close());
+        let is_empty = matches!(&self.fields[..], [Field::Short(text)] if text.is_empty());
+        check_width(self.fields.len(), is_empty, order)?;
+        let mut hasher = blake3::Hasher::new();
+        for (count, &at) in order.positions.iter().enumerate() {
+            if count > 0 {
+                hasher.update(b"\t");
+            }
+            match &self.fields[at] {
+                Field::Short(text) => hasher.update(text),
+                Field::Long(hash) => hasher.update(b"\n").update(hash.as_bytes()),
+            };
+        }
+        Ok(hasher.finalize())
+    }
+}
+
+impl LastField {
+    fn extend(&mut self, piece: &[u8]) {
+        if let Some(hasher) = &mut self.long {
+            hasher.update(piece);
+        } else if self.short.len() + piece.len() > LONG_FIELD {
+            let mut hasher = Box::new(blake3::Hasher::new());
+            hasher.update(&self.short).update(piece);
+            self.short = Vec::new();
+            self.long = Some(hasher);
+        } else {
+            self.short.extend_from_slice(piece);
+        }
+    }
+
+    fn close(self) -> Field {
+        match self.long {
+            Some(hasher) => Field::Long(hasher.finalize()),
+            None => Field::Short(self.short),
+        }
+    }
+}
+
+const WRONG_WIDTH: Malformed = Malformed("a row has not as many fields as the table has columns");
+
+/// A table without columns has rows all the same: COPY writes them as empty lines.
+fn check_width(fields: usize, is_empty: bool, order: &ColumnOrder) -> Result<(), Malformed> {
+    match order.positions.len() {
+        0 if is_empty => Ok(()),
+        width if width == fields => Ok(()),
+        _ => Err(WRONG_WIDTH),
+    }
+}
+
+fn first_half(hash: &blake3::Hash) -> u128 {
+    let mut half = [0; 16];
+    half.copy_from_slice(&hash.as_bytes()[..16]);
+    u128::from_le_bytes(half)
+}

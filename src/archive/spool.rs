@@ -1,0 +1,228 @@
+//! A file that is written and read at the same time: what is appended can be read at once, from any offset, by anybody.
+//!
+//! The file belongs to its handles: it is removed when the last of them is dropped.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{Stream, stream};
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tracing::warn;
+
+/// What one read of a spool returns at most.
+const CHUNK_LEN: u64 = 256 << 10;
+
+/// The reading side: shared, cheap to clone.
+#[derive(Debug)]
+pub struct Spool {
+    path: PathBuf,
+    file: File,
+    growth: watch::Sender<Growth>,
+}
+
+#[derive(Debug, Clone)]
+struct Growth {
+    len: u64,
+    end: End,
+}
+
+#[derive(Debug, Clone)]
+enum End {
+    Open,
+    Finished,
+    Failed(Arc<str>),
+}
+
+impl Spool {
+    /// Makes the file, for the owner's eyes only. Its folder must exist, the file must not.
+    pub fn create(path: impl Into<PathBuf>) -> io::Result<(SpoolWriter, Arc<Self>)> {
+        let path = path.into();
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| named(&error, "make", &path))?;
+        Ok(Self::over(file, path))
+    }
+
+    fn over(file: File, path: PathBuf) -> (SpoolWriter, Arc<Self>) {
+        let growth = watch::Sender::new(Growth { len: 0, end: End::Open });
+        let spool = Arc::new(Self { path, file, growth });
+        (SpoolWriter { spool: Arc::clone(&spool), in_flight: None, is_ended: false }, spool)
+    }
+
+    /// How many bytes can be read now.
+    pub fn len(&self) -> u64 {
+        self.growth.borrow().len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Everything is there and on the disk.
+    pub fn is_finished(&self) -> bool {
+        matches!(self.growth.borrow().end, End::Finished)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Waits until `len` bytes are there or the spool is finished; returns how many there are. Fails when the spool
+    /// fails.
+    pub async fn wait_for_len(&self, len: u64) -> io::Result<u64> {
+        let mut growth = self.growth.subscribe();
+        let now = growth.wait_for(|now| now.len >= len || !matches!(now.end, End::Open)).await;
+        let now = now.map_err(io::Error::other)?;
+        match &now.end {
+            End::Failed(reason) => Err(io::Error::other(reason.as_ref())),
+            End::Open | End::Finished => Ok(now.len),
+        }
+    }
+
+    /// The bytes from `offset` on, in pieces of at most 256 KiB. Follows the writer; ends when the spool is finished,
+    /// fails with its reason when it fails.
+    pub fn read_from(
+        self: &Arc<Self>,
+        offset: u64,
+    ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static + use<> {
+        stream::try_unfold((Arc::clone(self), offset), |(spool, offset)| async move {
+            let chunk = spool.chunk_at(offset).await?;
+            Ok(chunk.map(|chunk| {
+                let next = offset + chunk.len() as u64;
+                (chunk, (spool, next))
+            }))
+        })
+    }
+
+    async fn chunk_at(self: &Arc<Self>, offset: u64) -> io::Result<Option<Bytes>> {
+        let end = self.wait_for_len(offset.saturating_add(1)).await?;
+        if end == offset {
+            return Ok(None);
+        }
+        let Some(ready) = end.checked_sub(offset) else {
+            let what = format!("there are only {end} bytes in {}", self.path.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        };
+        let spool = Arc::clone(self);
+        let chunk = spawn_blocking(move || {
+            let mut chunk = vec![0; ready.min(CHUNK_LEN) as usize];
+            spool.file.read_exact_at(&mut chunk, offset)?;
+            Ok(Bytes::from(chunk))
+        })
+        .await
+        .map_err(stopped)?;
+        chunk.map(Some).map_err(|error: io::Error| named(&error, "read", &self.path))
+    }
+
+    fn close(&self, end: End) {
+        self.growth.send_modify(|growth| growth.end = end);
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            // Somebody tidied up before us, or the folder is gone: there is nobody left to tell.
+            warn!(path = %self.path.display(), %error, "a spool file could not be removed");
+        }
+    }
+}
+
+/// The writing side. Dropped before [`SpoolWriter::finish`], it makes the spool fail.
+#[derive(Debug)]
+pub struct SpoolWriter {
+    spool: Arc<Spool>,
+    /// A write whose caller may have gone away: it goes on by itself and is awaited before anything else is written.
+    in_flight: Option<JoinHandle<io::Result<()>>>,
+    is_ended: bool,
+}
+
+impl SpoolWriter {
+    /// Returns when the bytes can be read. After an error nothing of them counts, and the same may be tried again.
+    ///
+    /// A caller that goes away in the middle leaves either all of the bytes or none; [`SpoolWriter::settled_len`] waits
+    /// for the answer.
+    pub async fn append(&mut self, bytes: Bytes) -> io::Result<()> {
+        self.settle().await?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let spool = Arc::clone(&self.spool);
+        self.in_flight = Some(spawn_blocking(move || {
+            let offset = spool.len();
+            let written = spool.file.write_all_at(&bytes, offset);
+            written.map_err(|error| named(&error, "write", &spool.path))?;
+            spool.growth.send_modify(|growth| growth.len = offset + bytes.len() as u64);
+            Ok(())
+        }));
+        self.settle().await
+    }
+
+    pub fn len(&self) -> u64 {
+        self.spool.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The length after whatever an interrupted [`SpoolWriter::append`] is still writing: where an upload goes on.
+    pub async fn settled_len(&mut self) -> u64 {
+        if let Err(error) = self.settle().await {
+            // The bytes do not count, so the length is right; whoever sends them again meets the same error.
+            warn!(%error, "an interrupted write failed");
+        }
+        self.len()
+    }
+
+    /// Brings everything to the disk and lets readers come to their end. Returns the length.
+    pub async fn finish(mut self) -> io::Result<u64> {
+        self.settle().await?;
+        let spool = Arc::clone(&self.spool);
+        let synced = spawn_blocking(move || spool.file.sync_data()).await.map_err(stopped)?;
+        synced.map_err(|error| named(&error, "write", &self.spool.path))?;
+        self.spool.close(End::Finished);
+        self.is_ended = true;
+        Ok(self.len())
+    }
+
+    /// Readers get `reason` as their error.
+    pub fn fail(mut self, reason: impl Into<String>) {
+        self.spool.close(End::Failed(reason.into().into()));
+        self.is_ended = true;
+    }
+
+    async fn settle(&mut self) -> io::Result<()> {
+        let Some(write) = &mut self.in_flight else { return Ok(()) };
+        let written = write.await;
+        self.in_flight = None;
+        written.map_err(stopped)?
+    }
+}
+
+impl Drop for SpoolWriter {
+    fn drop(&mut self) {
+        if !self.is_ended {
+            self.spool.close(End::Failed("the writer went away before the end".into()));
+        }
+    }
+}
+
+/// Keeps the kind (a full disk stays a full disk) and names the file.
+fn named(error: &io::Error, verb: &str, path: &Path) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot {verb} {}: {error}", path.display()))
+}
+
+/// The runtime is shutting down, or the work panicked.
+fn stopped(error: JoinError) -> io::Error {
+    io::Error::other(error)
+}

@@ -1,0 +1,149 @@
+//! Two databases -> which tables are equal: every row read, hashed, and added up in any order.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+
+use crate::archive::TableHasher;
+use crate::catalog::Table;
+use crate::clock::now_us;
+use crate::database::{DatabaseError, Snapshot};
+use crate::model::{Comparison, Fingerprint, TableDigest};
+
+/// Tables read at the same time.
+const READERS: usize = 2;
+
+/// A table and the columns that count.
+pub(crate) type Selected = (Table, Vec<String>);
+
+/// Digests of whole tables as the snapshot sees them, in the order of `tables`. Constant memory. `done` is called
+/// after each table.
+pub(crate) async fn digests(
+    snapshot: &dyn Snapshot,
+    tables: &[Selected],
+    done: impl Fn(usize) + Sync,
+) -> Result<Vec<TableDigest>, DatabaseError> {
+    let finished = AtomicUsize::new(0);
+    let readers: Vec<BoxFuture<'_, Result<TableDigest, DatabaseError>>> = tables
+        .iter()
+        .map(|(table, columns)| {
+            let (finished, done) = (&finished, &done);
+            async move {
+                let digest = digest(snapshot, table, columns).await?;
+                done(finished.fetch_add(1, Ordering::Relaxed) + 1);
+                Ok(digest)
+            }
+            .boxed()
+        })
+        .collect();
+    stream::iter(readers).buffered(READERS).try_collect().await
+}
+
+async fn digest(
+    snapshot: &dyn Snapshot,
+    table: &Table,
+    columns: &[String],
+) -> Result<TableDigest, DatabaseError> {
+    let mut rows = snapshot.rows(table, columns).await?;
+    let mut hasher = TableHasher::new(columns);
+    while let Some(chunk) = rows.try_next().await? {
+        hasher.update(&chunk).map_err(|cause| DatabaseError::Statement {
+            what: format!("read the rows of {}", table.name),
+            reason: cause.to_string(),
+            sqlstate: String::new(),
+        })?;
+    }
+    let (rows, hash) = hasher.finish();
+    Ok(TableDigest { name: table.name.to_string(), rows, hash: format!("{hash:032x}") })
+}
+
+/// Every table with all of its columns: what a comparison of two databases looks at.
+pub(crate) fn everything(snapshot: &dyn Snapshot) -> Vec<Selected> {
+    let columns = |table: &Table| table.columns.iter().map(|column| column.name.clone()).collect();
+    snapshot.catalog().tables.iter().map(|table| (table.clone(), columns(table))).collect()
+}
+
+/// The tables that differ, or that only one side has.
+pub(crate) fn differing(local: &[TableDigest], remote: &[TableDigest]) -> Vec<String> {
+    let mut sides: BTreeMap<&str, [Option<&TableDigest>; 2]> = BTreeMap::new();
+    for (side, digests) in [local, remote].into_iter().enumerate() {
+        for digest in digests {
+            sides.entry(&digest.name).or_default()[side] = Some(digest);
+        }
+    }
+    sides
+        .into_iter()
+        .filter(|(_, [local, remote])| local != remote)
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+pub(crate) fn compare(peer: &str, local: &[TableDigest], remote: &[TableDigest]) -> Comparison {
+    let at_us = now_us();
+    Comparison {
+        peer: peer.to_owned(),
+        at_us,
+        local: fingerprint(local, at_us),
+        remote: fingerprint(remote, at_us),
+        differing: differing(local, remote),
+    }
+}
+
+/// See [`Fingerprint`] for the rule.
+pub(crate) fn fingerprint(digests: &[TableDigest], at_us: i64) -> Fingerprint {
+    const LANES: usize = 16;
+    let mut sorted: Vec<&TableDigest> = digests.iter().collect();
+    sorted.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut lanes: [Option<blake3::Hasher>; LANES] = Default::default();
+    for (place, digest) in sorted.iter().enumerate() {
+        let lane = if sorted.len() <= LANES {
+            place
+        } else {
+            usize::from(blake3::hash(digest.name.as_bytes()).as_bytes()[0]) % LANES
+        };
+        lanes[lane]
+            .get_or_insert_default()
+            .update(format!("{} {} {}\n", digest.name, digest.rows, digest.hash).as_bytes());
+    }
+    let digit = |lane: &Option<blake3::Hasher>| match lane {
+        Some(hasher) => char::from_digit(u32::from(hasher.finalize().as_bytes()[0] >> 4), 16).unwrap_or('0'),
+        None => '0',
+    };
+    Fingerprint {
+        lanes: lanes.iter().map(digit).collect(),
+        tables: digests.len() as u64,
+        rows: digests.iter().map(|digest| digest.rows).sum(),
+        at_us,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(name: &str, rows: u64, hash: &str) -> TableDigest {
+        TableDigest { name: name.to_owned(), rows, hash: hash.to_owned() }
+    }
+
+    #[test]
+    fn a_changed_a_missing_and_an_extra_table_differ() {
+        let local = [digest("a", 1, "x"), digest("b", 1, "x"), digest("c", 1, "x")];
+        let remote = [digest("b", 1, "y"), digest("c", 1, "x"), digest("d", 1, "x")];
+        assert_eq!(differing(&local, &remote), ["a", "b", "d"]);
+        assert!(differing(&local, &local).is_empty());
+    }
+
+    #[test]
+    fn each_of_a_few_tables_has_a_lane_of_its_own() {
+        let mut digests: Vec<_> = (0..16).map(|n| digest(&format!("t{n:02}"), n, "x")).collect();
+        let before = fingerprint(&digests, 0);
+        digests[3].rows = 99;
+        let after = fingerprint(&digests, 0);
+        let changed = before.lanes.chars().zip(after.lanes.chars()).filter(|(a, b)| a != b).count();
+        assert!(changed <= 1);
+        assert_eq!(before.lanes.len(), 16);
+        assert_eq!(fingerprint(&[digests[1].clone(), digests[0].clone()], 0), fingerprint(&digests[..2], 0));
+    }
+}

@@ -1,0 +1,126 @@
+//! Foreign keys checked whole, inside the writing transaction: with triggers off the server does not check them.
+
+use sqlx::Row as _;
+use sqlx::postgres::{PgConnection, PgRow};
+
+use super::super::DatabaseError;
+use super::error::doing;
+use crate::catalog::TableName;
+use crate::sql::{Ident, Operator, Sql, join, sql};
+
+/// One sentence for each foreign key from or to one of `tables` that leads nowhere. Keys that the target itself has
+/// marked NOT VALID are not demanded.
+pub(super) async fn orphans(
+    connection: &mut PgConnection,
+    tables: &[TableName],
+) -> Result<Vec<String>, DatabaseError> {
+    let mut sentences = Vec::new();
+    for row in keys_touching(connection, tables).await? {
+        let key = Key::new(&row);
+        let orphans: i64 = sqlx::query_scalar(key.count_orphans().into_query())
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(doing(format!("check the foreign key {} of {}", key.name, key.child)))?;
+        if orphans > 0 {
+            sentences.push(format!(
+                "{orphans} rows of {} ({}) point to rows that {} does not have ({})",
+                key.child,
+                key.columns.join(", "),
+                key.parent,
+                key.name
+            ));
+        }
+    }
+    Ok(sentences)
+}
+
+struct Key {
+    name: String,
+    child: TableName,
+    child_partitioned: bool,
+    parent: TableName,
+    parent_partitioned: bool,
+    columns: Vec<String>,
+    parent_columns: Vec<String>,
+    equalities: Vec<Operator>,
+}
+
+impl Key {
+    fn new(row: &PgRow) -> Self {
+        let schemas: Vec<String> = row.get("operator_schemas");
+        let operators: Vec<String> = row.get("operators");
+        Self {
+            name: row.get("name"),
+            child: TableName::new(row.get::<String, _>("child_schema"), row.get::<String, _>("child")),
+            child_partitioned: row.get("child_partitioned"),
+            parent: TableName::new(row.get::<String, _>("parent_schema"), row.get::<String, _>("parent")),
+            parent_partitioned: row.get("parent_partitioned"),
+            columns: row.get("columns"),
+            parent_columns: row.get("parent_columns"),
+            equalities: schemas
+                .into_iter()
+                .zip(operators)
+                .map(|(schema, name)| Operator { schema, name })
+                .collect(),
+        }
+    }
+
+    fn count_orphans(&self) -> Sql {
+        let relation = |name: &TableName, partitioned| {
+            if partitioned { sql("{}", &[name]) } else { sql("only {}", &[name]) }
+        };
+        let set = join(" and ", self.columns.iter().map(|column| sql("c.{} is not null", &[&Ident(column)])));
+        let met = join(
+            " and ",
+            self.columns.iter().zip(&self.parent_columns).zip(&self.equalities).map(
+                |((column, parent), equals)| sql("p.{} {} c.{}", &[&Ident(parent), equals, &Ident(column)]),
+            ),
+        );
+        sql(
+            "select count(*) from {} c where {} and not exists (select from {} p where {})",
+            &[
+                &relation(&self.child, self.child_partitioned),
+                &set,
+                &relation(&self.parent, self.parent_partitioned),
+                &met,
+            ],
+        )
+    }
+}
+
+async fn keys_touching(
+    connection: &mut PgConnection,
+    tables: &[TableName],
+) -> Result<Vec<PgRow>, DatabaseError> {
+    let names: Vec<String> = tables.iter().map(|name| sql("{}", &[name]).as_str().to_owned()).collect();
+    sqlx::query(
+        r#"select k.conname::text as name,
+                  cn.nspname::text as child_schema, c.relname::text as child, c.relkind = 'p' as child_partitioned,
+                  pn.nspname::text as parent_schema, p.relname::text as parent, p.relkind = 'p' as parent_partitioned,
+                  columns.child as columns, columns.parent as parent_columns,
+                  columns.operator_schemas, columns.operators
+           from pg_constraint k
+           join pg_class c on c.oid = k.conrelid
+           join pg_namespace cn on cn.oid = c.relnamespace
+           join pg_class p on p.oid = k.confrelid
+           join pg_namespace pn on pn.oid = p.relnamespace
+           cross join lateral (
+               select array_agg(ca.attname::text order by u.place) as child,
+                      array_agg(pa.attname::text order by u.place) as parent,
+                      array_agg(n.nspname::text order by u.place) as operator_schemas,
+                      array_agg(o.oprname::text order by u.place) as operators
+               from unnest(k.conkey, k.confkey, k.conpfeqop) with ordinality u(child, parent, operator, place)
+               join pg_attribute ca on ca.attrelid = k.conrelid and ca.attnum = u.child
+               join pg_attribute pa on pa.attrelid = k.confrelid and pa.attnum = u.parent
+               join pg_operator o on o.oid = u.operator
+               join pg_namespace n on n.oid = o.oprnamespace
+           ) columns
+           where k.contype = 'f' and k.conparentid = 0 and k.convalidated
+             and (k.conrelid = any($1::text[]::regclass[]::oid[]) or k.confrelid = any($1::text[]::regclass[]::oid[]))
+           order by 2, 3, 1"#,
+    )
+    .bind(&names)
+    .fetch_all(connection)
+    .await
+    .map_err(doing("read the foreign keys"))
+}

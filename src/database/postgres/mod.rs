@@ -1,0 +1,258 @@
+//! PostgreSQL 13 and later behind the seam.
+
+mod catalog;
+mod checks;
+mod connect;
+mod error;
+mod export;
+mod foreign_keys;
+mod locks;
+mod merge;
+mod sequences;
+mod snapshot;
+mod staging;
+mod state;
+mod statements;
+mod tools;
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, Row as _};
+
+use super::{Claim, Database, DatabaseError, Facts, Held, Incoming, Row, Snapshot, Staging, Statement};
+use crate::archive::SequenceValue;
+use crate::catalog::{Catalog, TableName};
+use crate::config::{Config, Secret};
+use crate::model::{Check, SessionId};
+use crate::sql::sql;
+use connect::{Connector, NAME_PREFIX, session_name};
+use error::doing;
+
+/// Our advisory lock: whoever holds it syncs this database. The number is arbitrary and must never change.
+const LOCK: i64 = 0x7461_6e64_656d;
+
+pub(crate) struct Postgres {
+    connector: Connector,
+    /// For the node's own state: short statements only.
+    pool: PgPool,
+    product: String,
+    pg_bin: Option<PathBuf>,
+}
+
+impl Postgres {
+    /// Connects and brings the schema `tandem` up to date.
+    pub(crate) async fn connect(config: &Config) -> Result<Self, DatabaseError> {
+        let options = PgConnectOptions::from_str(config.database_url.expose())
+            .map_err(|cause| error::connecting(&cause))?
+            .disable_statement_logging();
+        let mut connection = options.connect().await.map_err(|cause| error::connecting(&cause))?;
+        let (version, number): (String, String) =
+            sqlx::query_as("select current_setting('server_version'), current_setting('server_version_num')")
+                .fetch_one(&mut connection)
+                .await
+                .map_err(doing("read the server's version"))?;
+        connection.close().await.map_err(doing("close a connection"))?;
+
+        let server_version = number.parse().unwrap_or(0);
+        if server_version < 130_000 {
+            return Err(DatabaseError::Unavailable {
+                reason: format!("PostgreSQL {version} is too old; Tandem needs 13 or later"),
+            });
+        }
+        let password = password(config.database_url.expose());
+        let connector = Connector { options, password, server_version };
+        state::migrate(&connector).await?;
+        let pool = PgPoolOptions::new()
+            .max_connections(6)
+            .acquire_timeout(Duration::from_secs(5))
+            .connect_with(
+                connector.options.clone().application_name("tandem").options([("search_path", "pg_catalog")]),
+            )
+            .await
+            .map_err(|cause| error::connecting(&cause))?;
+        // `15.18 (Debian 15.18-0+deb12u1)` -> `15.18`
+        let product = format!("PostgreSQL {}", version.split_whitespace().next().unwrap_or_default());
+        Ok(Self { connector, pool, product, pg_bin: config.pg_bin.clone() })
+    }
+}
+
+#[async_trait]
+impl Database for Postgres {
+    async fn facts(&self) -> Result<Facts, DatabaseError> {
+        let row = sqlx::query(
+            "select pg_database_size(current_database()),
+                    count(*) filter (where c.relkind in ('r', 'p') and not c.relispartition),
+                    coalesce(sum(greatest(c.reltuples, 0)) filter (where c.relkind = 'r'), 0)::bigint
+             from pg_class c
+             join pg_namespace n on n.oid = c.relnamespace
+             where c.relkind in ('r', 'p')
+               and c.relpersistence = 'p'
+               and n.nspname not in ('pg_catalog', 'information_schema', 'tandem')
+               and n.nspname !~ '^pg_(toast|temp)'
+               and not exists (
+                   select from pg_depend d
+                   where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+               )",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(doing("read the size of the database"))?;
+        Ok(Facts {
+            product: self.product.clone(),
+            size_bytes: row.get::<i64, _>(0).unsigned_abs(),
+            tables: row.get::<i64, _>(1).unsigned_abs(),
+            estimated_rows: row.get::<i64, _>(2).unsigned_abs(),
+        })
+    }
+
+    async fn catalog(&self) -> Result<Catalog, DatabaseError> {
+        let mut connection = self.connector.open_named("tandem").await?;
+        let catalog = catalog::read(&mut connection).await?;
+        connection.close().await.map_err(doing("close a connection"))?;
+        Ok(catalog)
+    }
+
+    async fn snapshot(&self, session: &SessionId) -> Result<Arc<dyn Snapshot>, DatabaseError> {
+        Ok(Arc::new(snapshot::PostgresSnapshot::open(&self.connector, session, self.pg_bin.clone()).await?))
+    }
+
+    async fn stage(
+        &self,
+        session: &SessionId,
+        tables: &[Incoming],
+    ) -> Result<Box<dyn Staging>, DatabaseError> {
+        Ok(Box::new(staging::PostgresStaging::create(&self.connector, session, tables).await?))
+    }
+
+    async fn raise_sequences(
+        &self,
+        session: &SessionId,
+        source: &[SequenceValue],
+    ) -> Result<u64, DatabaseError> {
+        sequences::raise(&self.connector, session, source).await
+    }
+
+    async fn analyze(&self, session: &SessionId, tables: &[TableName]) -> Result<(), DatabaseError> {
+        let mut connection = self.connector.open(session).await?;
+        for table in tables {
+            sqlx::query(sql("analyze {}", &[table]).into_query())
+                .execute(&mut connection)
+                .await
+                .map_err(doing(format!("analyze {table}")))?;
+        }
+        connection.close().await.map_err(doing("close a connection"))
+    }
+
+    async fn claim(&self, session: &SessionId) -> Result<Option<Claim>, DatabaseError> {
+        let mut connection = self.connector.open_named(&format!("tandem-claim/{session}")).await?;
+        let held: bool = sqlx::query_scalar("select pg_try_advisory_lock($1)")
+            .bind(LOCK)
+            .fetch_one(&mut connection)
+            .await
+            .map_err(doing("claim the database"))?;
+        if !held {
+            return Ok(None);
+        }
+        let fence = sqlx::query_scalar("update tandem.fence set number = number + 1 returning number")
+            .fetch_one(&mut connection)
+            .await
+            .map_err(doing("raise the fence"))?;
+        // The lock lives as long as this connection does, and no longer than this process.
+        Ok(Some(Claim { fence, held: Box::new(Lock(Mutex::new(connection))) }))
+    }
+
+    async fn is_working(&self, session: &SessionId) -> Result<bool, DatabaseError> {
+        sqlx::query_scalar(
+            "select exists (
+                 select from pg_stat_activity
+                 where application_name = $1 and state = 'active' and wait_event_type is distinct from 'Lock'
+             )",
+        )
+        .bind(session_name(session))
+        .fetch_one(&self.pool)
+        .await
+        .map_err(doing("look at the running statements"))
+    }
+
+    async fn end(&self, session: &SessionId) -> Result<(), DatabaseError> {
+        end_connections(&self.pool, &session_name(session)).await?;
+        staging::drop_leftovers(&self.pool, &staging::prefix(session)).await
+    }
+
+    async fn sweep(&self) -> Result<bool, DatabaseError> {
+        let mut connection = self.connector.open_named("tandem").await?;
+        let alone: bool = sqlx::query_scalar("select pg_try_advisory_lock($1)")
+            .bind(LOCK)
+            .fetch_one(&mut connection)
+            .await
+            .map_err(doing("claim the database"))?;
+        if alone {
+            end_connections(&self.pool, &format!("{NAME_PREFIX}%")).await?;
+            staging::drop_leftovers(&self.pool, staging::PREFIX).await?;
+        }
+        connection.close().await.map_err(doing("close a connection"))?;
+        Ok(alone)
+    }
+
+    async fn execute(&self, statement: Statement) -> Result<u64, DatabaseError> {
+        state::execute(&self.pool, statement).await
+    }
+
+    async fn query(&self, statement: Statement) -> Result<Vec<Row>, DatabaseError> {
+        state::query(&self.pool, statement).await
+    }
+
+    async fn checks(&self) -> Vec<Check> {
+        checks::run(&self.pool, &self.connector, &self.product, self.pg_bin.as_deref()).await
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// The password in an address, decoded as sqlx decodes it.
+fn password(address: &str) -> Option<Secret> {
+    let url = url::Url::parse(address).ok()?;
+    let bytes: Vec<u8> = percent_encoding::percent_decode_str(url.password()?).collect();
+    String::from_utf8(bytes).ok().map(Secret::new)
+}
+
+/// The connection that holds the advisory lock; a mutex only because nobody ever needs it through a shared reference.
+struct Lock(Mutex<PgConnection>);
+
+#[async_trait]
+impl Held for Lock {
+    async fn release(self: Box<Self>) {
+        let connection = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = connection.close().await {
+            // The server drops the lock with the connection, whichever way it goes.
+            tracing::warn!(%error, "the connection that held the claim was gone already");
+        }
+    }
+}
+
+/// Ends the connections whose name is like `pattern` and waits until they are gone: until then they hold their locks.
+async fn end_connections(pool: &PgPool, pattern: &str) -> Result<(), DatabaseError> {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(4);
+    loop {
+        let left: i64 = sqlx::query_scalar(
+            "select count(pg_terminate_backend(pid))
+             from pg_stat_activity
+             where application_name like $1 and datname = current_database() and pid <> pg_backend_pid()",
+        )
+        .bind(pattern)
+        .fetch_one(pool)
+        .await
+        .map_err(doing("end the connections of a sync"))?;
+        if left == 0 || tokio::time::Instant::now() > deadline {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

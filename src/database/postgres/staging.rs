@@ -1,0 +1,166 @@
+//! Staging: unlogged tables with the target's column types, filled by COPY, invisible to everybody else.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use sqlx::Postgres as Driver;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgCopyIn, PgPool, PgPoolCopyExt, PgPoolOptions};
+
+use super::super::{DatabaseError, Incoming, Loader, Merge, Staging};
+use super::connect::{Connector, SETTINGS, session_name};
+use super::error::{doing, failed};
+use super::merge::PostgresMerge;
+use crate::catalog::TableName;
+use crate::model::SessionId;
+use crate::sql::{Ident, join, names, sql};
+
+/// Names of staging tables of any session begin so.
+pub(super) const PREFIX: &str = "stage_";
+
+pub(super) fn prefix(session: &SessionId) -> String {
+    format!("{PREFIX}{}_", session.short())
+}
+
+pub(super) struct PostgresStaging {
+    connector: Connector,
+    session: SessionId,
+    pool: PgPool,
+    tables: Vec<Staged>,
+}
+
+/// A table of the target beside the staging table of its incoming rows.
+#[derive(Clone)]
+pub(super) struct Staged {
+    pub(super) incoming: Incoming,
+    pub(super) stage: TableName,
+}
+
+impl PostgresStaging {
+    pub(super) async fn create(
+        connector: &Connector,
+        session: &SessionId,
+        tables: &[Incoming],
+    ) -> Result<Self, DatabaseError> {
+        // Its own pool: the connections must carry the session's name to be ended by it.
+        let options = connector.options.clone().application_name(&session_name(session)).options(SETTINGS);
+        let pool = PgPoolOptions::new()
+            .max_connections(2)
+            .connect_with(options)
+            .await
+            .map_err(|cause| super::error::connecting(&cause))?;
+        let mut staged = Vec::with_capacity(tables.len());
+        for (index, incoming) in tables.iter().enumerate() {
+            let stage = TableName::new("tandem", format!("{}{index}", prefix(session)));
+            // Column types, lengths and collations of the target, none of its constraints.
+            sqlx::query(
+                sql(
+                    "create unlogged table {} with (autovacuum_enabled = false) as select {} from {} with no data",
+                    &[&stage, &names(&incoming.columns), &incoming.table.name],
+                )
+                .into_query(),
+            )
+            .execute(&pool)
+            .await
+            .map_err(doing(format!("make a staging table for {}", incoming.table.name)))?;
+            staged.push(Staged { incoming: incoming.clone(), stage });
+        }
+        Ok(Self { connector: connector.clone(), session: session.clone(), pool, tables: staged })
+    }
+}
+
+#[async_trait]
+impl Staging for PostgresStaging {
+    async fn load(&mut self, index: usize) -> Result<Box<dyn Loader>, DatabaseError> {
+        let staged = &self.tables[index];
+        let what = format!("load rows for {}", staged.incoming.table.name);
+        let statement = sql("copy {} ({}) from stdin", &[&staged.stage, &names(&staged.incoming.columns)]);
+        match self.pool.copy_in_raw(statement.as_str()).await {
+            Ok(copy) => Ok(Box::new(PostgresLoader { copy, what })),
+            Err(cause) => Err(failed(what, &cause)),
+        }
+    }
+
+    async fn refusals(&mut self) -> Result<Vec<String>, DatabaseError> {
+        let mut found = Vec::new();
+        for staged in &self.tables {
+            let key = staged.incoming.table.key();
+            if staged.incoming.unique || key.is_empty() {
+                continue;
+            }
+            let twice: i64 = sqlx::query_scalar(
+                sql(
+                    "select count(*) from (select from {} group by {} having count(*) > 1) twice",
+                    &[&staged.stage, &names(key)],
+                )
+                .into_query(),
+            )
+            .fetch_one(&self.pool)
+            .await
+            .map_err(doing(format!("check the keys for {}", staged.incoming.table.name)))?;
+            if twice > 0 {
+                found.push(format!(
+                    "{twice} keys of {} ({}) come more than once from the source",
+                    staged.incoming.table.name,
+                    key.join(", ")
+                ));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn begin(&mut self) -> Result<Box<dyn Merge>, DatabaseError> {
+        for staged in &self.tables {
+            sqlx::query(sql("analyze {}", &[&staged.stage]).into_query())
+                .execute(&self.pool)
+                .await
+                .map_err(doing(format!("analyze the staged rows of {}", staged.incoming.table.name)))?;
+        }
+        Ok(Box::new(PostgresMerge::begin(&self.connector, &self.session, self.tables.clone()).await?))
+    }
+}
+
+struct PostgresLoader {
+    copy: PgCopyIn<PoolConnection<Driver>>,
+    what: String,
+}
+
+#[async_trait]
+impl Loader for PostgresLoader {
+    async fn send(&mut self, rows: Bytes) -> Result<(), DatabaseError> {
+        match self.copy.send(rows).await {
+            Ok(_) => Ok(()),
+            Err(cause) => Err(failed(self.what.clone(), &cause)),
+        }
+    }
+
+    async fn finish(self: Box<Self>) -> Result<u64, DatabaseError> {
+        let Self { copy, what } = *self;
+        copy.finish().await.map_err(|cause| failed(what, &cause))
+    }
+}
+
+/// Drops the staging tables whose name begins with `prefix`, some at a time: each holds a lock until the commit.
+pub(super) async fn drop_leftovers(pool: &PgPool, prefix: &str) -> Result<(), DatabaseError> {
+    loop {
+        let tables: Vec<String> = sqlx::query_scalar(
+            "select c.relname::text
+             from pg_class c
+             join pg_namespace n on n.oid = c.relnamespace
+             where n.nspname = 'tandem' and c.relkind = 'r' and starts_with(c.relname::text, $1)
+             order by c.oid
+             limit 100",
+        )
+        .bind(prefix)
+        .fetch_all(pool)
+        .await
+        .map_err(doing("look for staging tables"))?;
+        if tables.is_empty() {
+            return Ok(());
+        }
+        let list = join(", ", tables.iter().map(|name| sql("tandem.{}", &[&Ident(name)])));
+        sqlx::query(sql("drop table if exists {}", &[&list]).into_query())
+            .execute(pool)
+            .await
+            .map_err(doing("drop staging tables"))?;
+    }
+}

@@ -1,0 +1,89 @@
+//! The node's own state in schema `tandem`.
+
+use std::borrow::Cow;
+
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{Column as _, Connection, Executor, Postgres, Row as _, TypeInfo as _};
+
+use super::super::{DatabaseError, Row, Statement, Value};
+use super::connect::Connector;
+use super::error::doing;
+use crate::sql::own;
+
+const PREFIX: &str = "tandem.";
+
+/// Creates the schema when it is missing and runs the migrations that are new.
+pub(super) async fn migrate(connector: &Connector) -> Result<(), DatabaseError> {
+    let missing = |reason: String| DatabaseError::MissingRight {
+        what: format!("create the schema `tandem` for Tandem's own tables ({reason})"),
+        remedy: "grant create on database … to this role, or create schema tandem authorization this role"
+            .to_owned(),
+    };
+    let mut options = connector.clone();
+    // sqlx keeps its list of migrations in the first schema of the search path.
+    options.options = options.options.options([("search_path", "tandem")]);
+    let mut connection = sqlx::ConnectOptions::connect(&options.options)
+        .await
+        .map_err(|cause| super::error::connecting(&cause))?;
+    let exists: bool =
+        sqlx::query_scalar("select exists (select from pg_namespace where nspname = 'tandem')")
+            .fetch_one(&mut connection)
+            .await
+            .map_err(doing("look for the schema `tandem`"))?;
+    if !exists {
+        sqlx::query("create schema if not exists tandem")
+            .execute(&mut connection)
+            .await
+            .map_err(|cause| missing(cause.to_string()))?;
+    }
+    sqlx::migrate!("src/migrations/postgres").run(&mut connection).await.map_err(|cause| {
+        DatabaseError::Statement {
+            what: "bring Tandem's own tables up to date".to_owned(),
+            reason: cause.to_string(),
+            sqlstate: String::new(),
+        }
+    })?;
+    connection.close().await.map_err(doing("close a connection"))
+}
+
+pub(super) async fn execute<'e, E>(executor: E, statement: Statement) -> Result<u64, DatabaseError>
+where
+    E: Executor<'e, Database = Postgres>,
+{
+    let text = own(statement.text, PREFIX).into_query();
+    let done = bound(sqlx::query(text), statement.values).execute(executor).await;
+    done.map(|done| done.rows_affected()).map_err(doing("write Tandem's own state"))
+}
+
+pub(super) async fn query<'e, E>(executor: E, statement: Statement) -> Result<Vec<Row>, DatabaseError>
+where
+    E: Executor<'e, Database = Postgres>,
+{
+    let text = own(statement.text, PREFIX).into_query();
+    let rows = bound(sqlx::query(text), statement.values).fetch_all(executor).await;
+    let rows = rows.map_err(doing("read Tandem's own state"))?;
+    Ok(rows.iter().map(row).collect())
+}
+
+fn bound(
+    mut query: Query<'_, Postgres, PgArguments>,
+    values: Vec<Value>,
+) -> Query<'_, Postgres, PgArguments> {
+    for value in values {
+        query = match value {
+            Value::Text(text) => query.bind(text),
+            Value::Integer(number) => query.bind(number),
+        };
+    }
+    query
+}
+
+fn row(row: &PgRow) -> Row {
+    Row((0..row.len())
+        .map(|index| match row.column(index).type_info().name() {
+            "INT8" => Value::Integer(row.get(index)),
+            _ => Value::Text(row.get::<Option<Cow<'_, str>>, _>(index).map(Cow::into_owned)),
+        })
+        .collect())
+}

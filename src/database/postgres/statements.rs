@@ -1,0 +1,242 @@
+//! The statements of a merge, each made once from a table's definition.
+
+use sqlx::Row as _;
+use sqlx::postgres::PgConnection;
+
+use super::super::DatabaseError;
+use super::error::doing;
+use super::staging::Staged;
+use crate::catalog::{Identity, Table, TableName};
+use crate::sql::{Ident, Operator, Sql, join, names, sql};
+
+/// A table to write to, and how its rows meet the staged ones.
+pub(super) struct Target {
+    pub(super) table: Table,
+    stage: TableName,
+    columns: Vec<String>,
+    /// The key's columns with the equality of its index; empty for a table without a key.
+    key: Vec<(String, Operator)>,
+}
+
+impl Target {
+    pub(super) async fn new(connection: &mut PgConnection, staged: Staged) -> Result<Self, DatabaseError> {
+        let Staged { incoming, stage } = staged;
+        let key = equalities(connection, &incoming.table).await?;
+        Ok(Self { table: incoming.table, stage, columns: incoming.columns, key })
+    }
+
+    /// `only`, so that tables that inherit from this one keep their rows; a partitioned root is written through.
+    pub(super) fn relation(&self) -> Sql {
+        if self.table.partitioned {
+            sql("{}", &[&self.table.name])
+        } else {
+            sql("only {}", &[&self.table.name])
+        }
+    }
+
+    /// `t.key = s.key`
+    fn same_key(&self) -> Sql {
+        join(
+            " and ",
+            self.key
+                .iter()
+                .map(|(column, equals)| sql("t.{} {} s.{}", &[&Ident(column), equals, &Ident(column)])),
+        )
+    }
+
+    /// `row(t.a, …)::record *<> row(s.a, …)::record`: compares the stored bytes, so it works for every type and sees
+    /// 1.10 against 1.1.
+    fn differ(&self, columns: &[&String]) -> Sql {
+        sql("{} operator(pg_catalog.*<>) {}", &[&record("t", columns), &record("s", columns)])
+    }
+
+    /// The columns an update sets: not the key, and not what the database insists on computing itself.
+    fn settable(&self) -> Vec<&String> {
+        let always = |name: &str| {
+            self.table.column(name).is_some_and(|column| column.identity == Some(Identity::Always))
+        };
+        let in_key = |name: &String| self.key.iter().any(|(key, _)| key == name);
+        self.columns.iter().filter(|name| !in_key(name) && !always(name)).collect()
+    }
+
+    /// The columns whose change can meet another row's value in a unique or exclusion index.
+    fn contended(&self) -> Vec<&String> {
+        let in_key = |name: &&String| self.key.iter().any(|(key, _)| key == *name);
+        if self.table.uniques.iter().any(|unique| unique.partial) {
+            return self.columns.iter().filter(|name| !in_key(name)).collect();
+        }
+        let unique = |name: &&String| self.table.uniques.iter().any(|unique| unique.columns.contains(name));
+        self.columns.iter().filter(|name| unique(name) && !in_key(name)).collect()
+    }
+
+    /// Every stored column comes in, so that a row can be deleted and inserted again without losing a value.
+    fn is_whole(&self) -> bool {
+        self.table.stored_columns().iter().all(|name| self.columns.contains(name))
+    }
+}
+
+/// Deletes the target's rows that were not staged.
+pub(super) fn delete_surplus(target: &Target) -> Sql {
+    if target.key.is_empty() {
+        return sql(
+            "delete from {} t
+             using (select tableoid as relation, ctid as place, {} as image,
+                           row_number() over (partition by {}) as copy
+                    from {} t) mine
+             left join (select {} as image, count(*) as held from {} s group by 1) theirs on theirs.image = mine.image
+             where t.tableoid = mine.relation and t.ctid = mine.place and mine.copy > coalesce(theirs.held, 0)",
+            &[
+                &target.relation(),
+                &image("t", target),
+                &image("t", target),
+                &target.relation(),
+                &image("s", target),
+                &target.stage,
+            ],
+        );
+    }
+    sql(
+        "delete from {} t where not exists (select from {} s where {})",
+        &[&target.relation(), &target.stage, &target.same_key()],
+    )
+}
+
+/// Deletes the rows whose unique values change; `insert` brings them back. None where that cannot happen.
+pub(super) fn delete_moved(target: &Target) -> Option<Sql> {
+    let contended = target.contended();
+    if target.key.is_empty() || contended.is_empty() || !target.is_whole() {
+        return None;
+    }
+    Some(sql(
+        "delete from {} t using {} s where {} and {}",
+        &[&target.relation(), &target.stage, &target.same_key(), &target.differ(&contended)],
+    ))
+}
+
+/// Updates the rows that differ. None where no column can be set.
+pub(super) fn update(target: &Target) -> Option<Sql> {
+    let settable = target.settable();
+    if target.key.is_empty() || settable.is_empty() {
+        return None;
+    }
+    let assignments =
+        join(", ", settable.iter().map(|column| sql("{} = s.{}", &[&Ident(column), &Ident(column)])));
+    Some(sql(
+        "update {} t set {} from {} s where {} and {}",
+        &[&target.relation(), &assignments, &target.stage, &target.same_key(), &target.differ(&settable)],
+    ))
+}
+
+/// Inserts the rows that the target lacks.
+pub(super) fn insert(target: &Target) -> Sql {
+    let columns = names(&target.columns);
+    let values = join(", ", target.columns.iter().map(|column| sql("s.{}", &[&Ident(column)])));
+    if target.key.is_empty() {
+        return sql(
+            "insert into {} ({}) overriding system value
+             select {}
+             from (select s.*, {} as tandem_image, row_number() over (partition by {}) as tandem_copy from {} s) s
+             left join (select {} as image, count(*) as held from {} t group by 1) t on t.image = s.tandem_image
+             where s.tandem_copy > coalesce(t.held, 0)",
+            &[
+                &target.table.name,
+                &columns,
+                &values,
+                &image("s", target),
+                &image("s", target),
+                &target.stage,
+                &image("t", target),
+                &target.relation(),
+            ],
+        );
+    }
+    sql(
+        "insert into {} ({}) overriding system value
+         select {} from {} s where not exists (select from {} t where {})",
+        &[&target.table.name, &columns, &values, &target.stage, &target.relation(), &target.same_key()],
+    )
+}
+
+/// Counts the staged rows that the target does not hold exactly so.
+pub(super) fn missing(target: &Target) -> Sql {
+    if target.key.is_empty() {
+        return balance(target, "greatest(s.held - coalesce(t.held, 0), 0)");
+    }
+    let columns: Vec<&String> = target.columns.iter().collect();
+    sql(
+        "select count(*) from {} s where not exists (select from {} t where {} and not ({}))",
+        &[&target.stage, &target.relation(), &target.same_key(), &target.differ(&columns)],
+    )
+}
+
+/// Counts the target's rows that were not staged.
+pub(super) fn surplus(target: &Target) -> Sql {
+    if target.key.is_empty() {
+        return balance(target, "greatest(coalesce(t.held, 0) - coalesce(s.held, 0), 0)");
+    }
+    sql(
+        "select count(*) from {} t where not exists (select from {} s where {})",
+        &[&target.relation(), &target.stage, &target.same_key()],
+    )
+}
+
+pub(super) fn row_count(target: &Target) -> Sql {
+    sql("select count(*) from {}", &[&target.relation()])
+}
+
+/// Both sides as multisets of row images; `excess` says what counts.
+fn balance(target: &Target, excess: &'static str) -> Sql {
+    sql(
+        "select coalesce(sum({}), 0)::bigint
+         from (select {} as image, count(*) as held from {} s group by 1) s
+         full join (select {} as image, count(*) as held from {} t group by 1) t on t.image = s.image",
+        &[&sql(excess, &[]), &image("s", target), &target.stage, &image("t", target), &target.relation()],
+    )
+}
+
+/// A row as text: equal for equal rows, for types without an equality too.
+fn image(alias: &'static str, target: &Target) -> Sql {
+    let columns: Vec<&String> = target.columns.iter().collect();
+    sql("{}::text", &[&record(alias, &columns)])
+}
+
+fn record(alias: &'static str, columns: &[&String]) -> Sql {
+    let alias = sql(alias, &[]);
+    let list = join(", ", columns.iter().map(|column| sql("{}.{}", &[&alias, &Ident(column)])));
+    // Without the cast a comparison is expanded column by column.
+    sql("row({})::record", &[&list])
+}
+
+/// The operator by which the key's own index finds equal values: `=` by name alone could be any user's.
+async fn equalities(
+    connection: &mut PgConnection,
+    table: &Table,
+) -> Result<Vec<(String, Operator)>, DatabaseError> {
+    let mut key = Vec::new();
+    for column in table.key() {
+        let row = sqlx::query(
+            "select n.nspname::text, o.oprname::text
+             from pg_index i
+             join pg_class c on c.oid = i.indrelid
+             join pg_namespace cn on cn.oid = c.relnamespace
+             cross join lateral unnest(i.indkey::int2[], i.indclass::oid[]) as u(number, class)
+             join pg_attribute a on a.attrelid = i.indrelid and a.attnum = u.number
+             join pg_opclass oc on oc.oid = u.class
+             join pg_amop m on m.amopfamily = oc.opcfamily and m.amoplefttype = oc.opcintype
+                           and m.amoprighttype = oc.opcintype and m.amopstrategy = 3
+             join pg_operator o on o.oid = m.amopopr
+             join pg_namespace n on n.oid = o.oprnamespace
+             where cn.nspname = $1 and c.relname = $2 and a.attname = $3 and i.indisunique and i.indisvalid
+             order by i.indisprimary desc
+             limit 1",
+        )
+        .bind(&table.name.schema)
+        .bind(&table.name.name)
+        .bind(column)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(doing(format!("read the key of {}", table.name)))?;
+        key.push((column.clone(), Operator { schema: row.get(0), name: row.get(1) }));
+    }
+    Ok(key)
+}

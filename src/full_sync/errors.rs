@@ -1,0 +1,116 @@
+//! The rooms' errors -> the one that people read, with what to do about it.
+
+use std::io;
+use std::path::Path;
+
+use crate::archive::ArchiveError;
+use crate::backup::BackupError;
+use crate::database::DatabaseError;
+use crate::model::{Code, SyncError};
+use crate::restore::RestoreError;
+use crate::store::StoreError;
+
+pub(crate) fn internal(text: &str) -> SyncError {
+    SyncError::new(Code::Internal, format!("A defect in Tandem: {text}."))
+        .hint("Nothing was changed unless the report says so. Please report it with the log of this session.")
+}
+
+pub(super) fn spool_failed(path: &Path, cause: &io::Error) -> SyncError {
+    if cause.kind() == io::ErrorKind::StorageFull {
+        return SyncError::new(Code::DiskFull, format!("The disk of {} is full.", path.display()))
+            .hint("Free space there, or set TANDEM_DATA_DIR to a larger disk.");
+    }
+    SyncError::new(Code::Internal, format!("The spool file {} failed: {cause}", path.display()))
+        .hint("Check the data directory (TANDEM_DATA_DIR): it must exist and be writable.")
+}
+
+impl From<DatabaseError> for SyncError {
+    fn from(error: DatabaseError) -> Self {
+        let message = error.to_string();
+        match error {
+            DatabaseError::Unavailable { .. } => SyncError::new(Code::DatabaseUnavailable, message)
+                .hint("Check that the database server runs and that DATABASE_URL is right."),
+            DatabaseError::Statement { sqlstate, .. } => {
+                let code = if sqlstate.starts_with("23") { Code::RowRefused } else { Code::Database };
+                SyncError::new(code, message).hint(hint(&sqlstate))
+            }
+            DatabaseError::Locked { .. } => SyncError::new(Code::Locked, message)
+                .hint("Let that session end its transaction, then start the sync again."),
+            DatabaseError::MissingRight { remedy, .. } => {
+                SyncError::new(Code::MissingRight, message).hint(remedy)
+            }
+            DatabaseError::Dump { .. } => SyncError::new(Code::DumpFailed, message)
+                .hint("The message is pg_dump's own. `tandem doctor` checks versions and rights."),
+        }
+    }
+}
+
+/// What to do, by SQLSTATE.
+fn hint(sqlstate: &str) -> &'static str {
+    match sqlstate {
+        "23505" => {
+            "A row of the source has the unique value of another row on the target. Change one of the two, or delete the target's row."
+        }
+        "23502" | "23514" => {
+            "The target demands more of its rows than the source does. Make the constraints equal, or correct the row."
+        }
+        "53100" | "53200" => "The database server is out of disk or memory. Free some and start again.",
+        "25006" => {
+            "The target is read-only (a standby, or default_transaction_read_only). Connect Tandem to the primary."
+        }
+        "40P01" | "40001" => "Another program was in the way. Start the sync again.",
+        "57014" => "The statement was cancelled in the database. Start the sync again.",
+        _ => "Nothing was changed on the target.",
+    }
+}
+
+impl From<StoreError> for SyncError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Database(error) => error.into(),
+            StoreError::Unreadable { .. } | StoreError::Password { .. } => internal(&error.to_string()),
+        }
+    }
+}
+
+impl From<ArchiveError> for SyncError {
+    fn from(error: ArchiveError) -> Self {
+        SyncError::new(Code::Damaged, format!("The backup did not arrive as it was sent: {error}."))
+            .hint("Nothing was changed. Start the sync again; if it happens again, a proxy between the servers alters the bytes.")
+    }
+}
+
+impl From<BackupError> for SyncError {
+    fn from(error: BackupError) -> Self {
+        let message = error.to_string();
+        match error {
+            BackupError::Database(error) => error.into(),
+            BackupError::Archive(error) => error.into(),
+            BackupError::LeftOut { .. } | BackupError::Unexpected { .. } => SyncError::new(Code::DumpFailed, message)
+                .hint("The schema changed while the backup was made, or this pg_dump behaves unusually. Start the sync again."),
+        }
+    }
+}
+
+impl From<RestoreError> for SyncError {
+    fn from(error: RestoreError) -> Self {
+        let message = capital(&error.to_string());
+        match error {
+            RestoreError::Database(error) => error.into(),
+            RestoreError::Archive(error) => error.into(),
+            RestoreError::Ended => SyncError::new(Code::Damaged, message).hint("Start the sync again."),
+            RestoreError::Schema { remedies, .. } => SyncError::new(Code::SchemaDiffers, message).hint(remedies.join(" ")),
+            RestoreError::Rows { .. } => SyncError::new(Code::RowRefused, message).hint("Correct these rows on the source."),
+            RestoreError::Orphans { .. } => SyncError::new(Code::ForeignKey, message)
+                .hint("Rows that only the target has may need rows that are gone, or the source holds orphans. Correct them, or mirror the source (deletes: mirror)."),
+            RestoreError::Unequal { .. } => SyncError::new(Code::VerifyFailed, message)
+                .hint("A trigger that is ENABLE ALWAYS, a rule or a different generated column on the target changes rows as they are written."),
+            RestoreError::Superseded => SyncError::new(Code::Busy, message).hint("Wait until it has finished."),
+        }
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}

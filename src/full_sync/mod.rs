@@ -1,0 +1,395 @@
+//! The button: one sync at a time, started here or by a peer, and one place where it ends.
+
+mod contact;
+mod errors;
+mod pull;
+mod push;
+mod respond;
+mod session;
+mod source;
+mod supervise;
+mod target;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::compare;
+use crate::config::Config;
+use crate::database::Database;
+use crate::model::wire::{Accepted, InitiateBackup, PROTOCOL, ReceiveBackup};
+use crate::model::{
+    Code, ConflictPolicy, Direction, HistoryFilter, Method, Phase, RowErrors, Scope, SessionId, SyncError,
+    SyncOptions, SyncRequest, SyncStatus, TableDigest,
+};
+use crate::peer::Peers;
+use crate::progress::Progress;
+use crate::store::Store;
+
+pub(crate) use session::{Session, Stop};
+
+/// What a sync needs of its node.
+#[derive(Clone)]
+pub(crate) struct Node {
+    pub(crate) config: Arc<Config>,
+    pub(crate) database: Arc<dyn Database>,
+    pub(crate) store: Store,
+    pub(crate) peers: Peers,
+}
+
+/// The syncs of this process: at most one at a time.
+#[derive(Clone)]
+pub(crate) struct FullSync {
+    node: Node,
+    /// The claim inside this process. `None` is free.
+    running: Arc<Mutex<Slot>>,
+    publish: watch::Sender<Option<SyncStatus>>,
+    tasks: TaskTracker,
+}
+
+#[derive(Default)]
+enum Slot {
+    #[default]
+    Free,
+    /// Somebody is about to start: asks the database and the peer first.
+    Opening,
+    Taken(Arc<Session>),
+    /// The node is shutting down.
+    Closed,
+}
+
+/// A claim on the slot that gives it back unless it is used.
+struct Opening<'a> {
+    slot: &'a Mutex<Slot>,
+    used: bool,
+}
+
+impl FullSync {
+    pub(crate) fn new(node: Node) -> Self {
+        let publish = watch::Sender::new(None);
+        Self { node, running: Arc::default(), publish, tasks: TaskTracker::new() }
+    }
+
+    pub(crate) fn current(&self) -> watch::Receiver<Option<SyncStatus>> {
+        self.publish.subscribe()
+    }
+
+    /// Ends what a dead process left behind, unless another process syncs this database now. The newest session is
+    /// shown as the last one.
+    pub(crate) async fn sweep(&self) -> Result<(), SyncError> {
+        let data_dir = &self.node.config.data_dir;
+        crate::spool_dir::prepare(data_dir).await.map_err(|cause| errors::spool_failed(data_dir, &cause))?;
+        if self.node.database.sweep().await? {
+            for status in self.node.store.close_orphans().await? {
+                tracing::warn!(session = %status.session_id, phase = status.phase.as_str(), "closed a session that a stopped process left open");
+            }
+        }
+        let newest = self.node.store.history(&HistoryFilter { limit: 1, ..HistoryFilter::default() }).await?;
+        if let Some(newest) = newest.sessions.first()
+            && let Some(session) = self.node.store.session(&newest.session_id).await?
+        {
+            self.publish.send_replace(Some(session.status));
+        }
+        Ok(())
+    }
+
+    /// Digests of every table of this database as it is now.
+    pub(crate) async fn digests(&self) -> Result<Vec<TableDigest>, SyncError> {
+        // A name of its own, so that nothing of a running sync is mistaken for it.
+        let snapshot = self.node.database.snapshot(&new_id()).await?;
+        Ok(compare::digests(&*snapshot, &compare::everything(&*snapshot), |_| {}).await?)
+    }
+
+    /// The running session, if it is that one.
+    pub(crate) fn running(&self, id: &SessionId) -> Option<Arc<Session>> {
+        match &*self.lock() {
+            Slot::Taken(session) if session.id == *id => Some(session.clone()),
+            _ => None,
+        }
+    }
+
+    /// Starts a sync from here: asks the peer first, so that a busy or unreachable peer is the answer to this call.
+    pub(crate) async fn start(&self, request: SyncRequest, started_by: &str) -> Result<SessionId, SyncError> {
+        refuse_unsupported(request.method, &request.options)?;
+        let client = self.node.peers.client(&request.peer)?;
+        let opening = self.open_slot()?;
+        let id = new_id();
+        let claim = self.claim(&id).await?;
+
+        let asked = match request.action {
+            Direction::Pull => {
+                let ask = InitiateBackup {
+                    protocol: PROTOCOL,
+                    session_id: id.clone(),
+                    started_by: started_by.to_owned(),
+                    method: Method::Backup,
+                    options: request.options.clone(),
+                };
+                client.initiate_backup(&ask).await
+            }
+            Direction::Push => {
+                let ask = ReceiveBackup {
+                    protocol: PROTOCOL,
+                    session_id: id.clone(),
+                    started_by: started_by.to_owned(),
+                    method: Method::Backup,
+                    options: request.options.clone(),
+                };
+                client.receive_backup(&ask).await
+            }
+        };
+        if let Err(error) = asked {
+            claim.release().await;
+            return Err(error.into());
+        }
+
+        let reason = reason(request.method);
+        let status =
+            self.status(&id, request.action, &request.peer, started_by, true, request.options, reason);
+        let session = self.open(opening, status, claim).await?;
+        self.spawn(session.clone(), async move {
+            let work = async {
+                match request.action {
+                    Direction::Pull => pull::pull(&session, &client).await,
+                    Direction::Push => push::push(&session, &client).await,
+                }
+            };
+            tokio::select! {
+                outcome = work => outcome,
+                error = contact::keep(&session, &client) => Err(error),
+            }
+        });
+        Ok(id)
+    }
+
+    /// A peer pulls: our database is the source.
+    pub(crate) async fn serve_backup(
+        &self,
+        peer: &str,
+        request: InitiateBackup,
+    ) -> Result<Accepted, SyncError> {
+        check_protocol(peer, request.protocol)?;
+        refuse_unsupported(request.method, &request.options)?;
+        let (opening, claim) = self.open_for_peer(&request.session_id).await?;
+        let by = format!("{} at {peer}", request.started_by);
+        let reason = reason(request.method);
+        let status =
+            self.status(&request.session_id, Direction::Push, peer, &by, false, request.options, reason);
+        let session = self.open(opening, status, claim).await?;
+        session.offer_download().await?;
+        let accepted = Accepted { status: session.progress.status() };
+        self.spawn(session.clone(), async move { respond::serve_backup(&session).await });
+        Ok(accepted)
+    }
+
+    /// A peer pushes: our database is the target.
+    pub(crate) async fn receive_backup(
+        &self,
+        peer: &str,
+        request: ReceiveBackup,
+    ) -> Result<Accepted, SyncError> {
+        check_protocol(peer, request.protocol)?;
+        refuse_unsupported(request.method, &request.options)?;
+        let (opening, claim) = self.open_for_peer(&request.session_id).await?;
+        let by = format!("{} at {peer}", request.started_by);
+        let reason = reason(request.method);
+        let status =
+            self.status(&request.session_id, Direction::Pull, peer, &by, false, request.options, reason);
+        let session = self.open(opening, status, claim).await?;
+        session.expect_upload().await?;
+        let accepted = Accepted { status: session.progress.status() };
+        self.spawn(session.clone(), async move { respond::restore_upload(&session).await });
+        Ok(accepted)
+    }
+
+    /// Stops the running session and lets no other start.
+    pub(crate) async fn shutdown(&self) {
+        let before = std::mem::replace(&mut *self.lock(), Slot::Closed);
+        if let Slot::Taken(session) = before {
+            session.stop(Stop::ShuttingDown);
+        }
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    async fn open_for_peer(
+        &self,
+        id: &SessionId,
+    ) -> Result<(Opening<'_>, crate::database::Claim), SyncError> {
+        let opening = self.open_slot()?;
+        Ok((opening, self.claim(id).await?))
+    }
+
+    fn open_slot(&self) -> Result<Opening<'_>, SyncError> {
+        let mut slot = self.lock();
+        match &*slot {
+            Slot::Free => {
+                *slot = Slot::Opening;
+                Ok(Opening { slot: &self.running, used: false })
+            }
+            Slot::Opening => {
+                Err(SyncError::new(Code::Busy, "Another sync is just being started on this server."))
+            }
+            Slot::Taken(session) => Err(busy(&session.progress.status())),
+            Slot::Closed => Err(SyncError::new(Code::ShuttingDown, "This server is shutting down.")),
+        }
+    }
+
+    async fn claim(&self, id: &SessionId) -> Result<crate::database::Claim, SyncError> {
+        let claim = self.node.database.claim(id).await?;
+        claim.ok_or_else(|| {
+            SyncError::new(Code::Busy, "Another Tandem process is syncing this server's database.")
+                .hint("Wait until it has finished, or stop that process.")
+        })
+    }
+
+    /// The session exists from here on: in the store, on the panel, and in the slot.
+    async fn open(
+        &self,
+        mut opening: Opening<'_>,
+        status: SyncStatus,
+        claim: crate::database::Claim,
+    ) -> Result<Arc<Session>, SyncError> {
+        self.node.store.open_session(&status).await?;
+        let progress = Progress::start(status, self.publish.clone());
+        let session = Arc::new(Session::new(self.node.clone(), progress, claim));
+        *self.lock() = Slot::Taken(session.clone());
+        opening.used = true;
+        Ok(session)
+    }
+
+    fn spawn(
+        &self,
+        session: Arc<Session>,
+        work: impl Future<Output = Result<session::Outcome, SyncError>> + Send + 'static,
+    ) {
+        let running = self.running.clone();
+        let task = self.tasks.spawn(work);
+        self.tasks.spawn(async move {
+            let ended = supervise::supervise(session, task).await;
+            {
+                let mut slot = running.lock().unwrap_or_else(PoisonError::into_inner);
+                if !matches!(*slot, Slot::Closed) {
+                    *slot = Slot::Free;
+                }
+            }
+            ended.show();
+        });
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Slot> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is one field of the status that begins here")]
+    fn status(
+        &self,
+        id: &SessionId,
+        direction: Direction,
+        peer: &str,
+        started_by: &str,
+        started_here: bool,
+        options: SyncOptions,
+        reason: &str,
+    ) -> SyncStatus {
+        SyncStatus {
+            session_id: id.clone(),
+            direction,
+            local: self.node.config.name.clone(),
+            peer: peer.to_owned(),
+            started_by: started_by.to_owned(),
+            started_here,
+            options,
+            phase: Phase::Running,
+            method: Method::Backup,
+            reason: reason.to_owned(),
+            step: 1,
+            step_name: String::new(),
+            steps: Vec::new(),
+            percent: 0.0,
+            bytes_done: 0,
+            bytes_total: None,
+            rows_done: 0,
+            rows_total: None,
+            bytes_per_second: 0,
+            eta_seconds: None,
+            message: "Starting.".to_owned(),
+            tables: Vec::new(),
+            samples: Vec::new(),
+            log: Vec::new(),
+            error: None,
+            result: None,
+            started_us: crate::clock::now_us(),
+            finished_us: None,
+            elapsed_ms: 0,
+        }
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.used && matches!(*slot, Slot::Opening) {
+            *slot = Slot::Free;
+        }
+    }
+}
+
+fn busy(status: &SyncStatus) -> SyncError {
+    let arrow = match status.direction {
+        Direction::Pull => "from",
+        Direction::Push => "to",
+    };
+    SyncError::new(
+        Code::Busy,
+        format!(
+            "A sync is running: {} {arrow} {}, session {}, started by {}.",
+            status.direction.as_str(),
+            status.peer,
+            status.session_id,
+            status.started_by
+        ),
+    )
+    .hint("Wait until it has finished, or cancel it.")
+}
+
+fn check_protocol(peer: &str, protocol: u32) -> Result<(), SyncError> {
+    if protocol == PROTOCOL {
+        return Ok(());
+    }
+    Err(SyncError::new(
+        Code::PeerVersion,
+        format!("{peer} speaks protocol {protocol}, this server {PROTOCOL}."),
+    )
+    .hint("Run the same version of Tandem on both servers."))
+}
+
+/// What this version cannot do is refused, never quietly done differently.
+fn refuse_unsupported(method: Method, options: &SyncOptions) -> Result<(), SyncError> {
+    let what = if matches!(method, Method::Delta | Method::Rows) {
+        format!("the method `{}`", method.as_str())
+    } else if options.conflicts != ConflictPolicy::Abort {
+        "any other answer to conflicts than `abort`".to_owned()
+    } else if options.row_errors != RowErrors::Strict {
+        "setting bad rows aside (`isolate`)".to_owned()
+    } else if options.scope != Scope::default() {
+        "a scope: only whole databases are synced".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(SyncError::new(Code::Refused, format!("This version does not know {what} yet."))
+        .hint("Leave the option out."))
+}
+
+fn reason(method: Method) -> &'static str {
+    match method {
+        Method::Auto => "Auto took backup, the method of this version",
+        _ => "Backup was asked for",
+    }
+}
+
+fn new_id() -> SessionId {
+    SessionId::parse(&Uuid::now_v7().to_string()).expect("a UUID is a session id")
+}

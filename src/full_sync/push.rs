@@ -1,0 +1,124 @@
+//! Push: our rows go to the peer. It restores while we upload, and says how it ended.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+
+use super::session::{Outcome, Session};
+use super::source;
+use crate::archive::Spool;
+use crate::model::wire::RestoreBackup;
+use crate::model::{Step, SyncError, SyncStatus};
+use crate::peer::{Client, PeerError};
+
+/// One request carries so many bytes at most.
+const PIECE: usize = 4 * 1024 * 1024;
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Brings the peer's database to the state of ours.
+pub(super) async fn push(session: &Session, client: &Client) -> Result<Outcome, SyncError> {
+    let (writer, spool) = session.open_spool().await?;
+    let transfer = async { upload(session, client, spool).await.map_err(|error| error.at(Step::Transfer)) };
+    let (snapshot, ()) = tokio::try_join!(source::back_up(session, writer), transfer)?;
+    if session.progress.status().options.verify {
+        source::digests(session, &*snapshot).await?;
+    }
+    let ended = peer_ended(session).await;
+    Ok(Outcome { phase: ended.phase, result: ended.result, message: ended.message })
+}
+
+/// Sends what the spool holds, as it grows; after a cut it asks the peer how far it got.
+async fn upload(session: &Session, client: &Client, spool: Arc<Spool>) -> Result<(), SyncError> {
+    let progress = &session.progress;
+    progress.enter(Step::Transfer, "Uploads while the backup is made");
+    let mut sent = 0;
+    let mut bytes = Box::pin(spool.read_from(0));
+    let mut piece = BytesMut::with_capacity(PIECE);
+    loop {
+        let chunk = bytes
+            .next()
+            .await
+            .transpose()
+            .map_err(|cause| super::errors::spool_failed(&session.spool_path(), &cause))?;
+        let end = chunk.is_none();
+        piece.extend_from_slice(&chunk.unwrap_or_default());
+        // A slow dump should not hold back what is there already: pieces are cut small while nothing is known to wait.
+        let waiting = spool.len() - sent - piece.len() as u64;
+        if piece.len() >= PIECE / 2 || (!piece.is_empty() && (end || waiting == 0)) {
+            let whole = piece.split().freeze();
+            let length = whole.len() as u64;
+            send(session, client, sent, whole).await?;
+            sent += length;
+            progress.bytes(sent);
+        }
+        if end {
+            break;
+        }
+    }
+    progress.bytes_total(sent);
+    progress.done(Step::Transfer, format!("{sent} bytes sent"));
+    retried(session, || client.restore_backup(RestoreBackup { session_id: session.id.clone(), bytes: sent }))
+        .await?;
+    Ok(())
+}
+
+/// Brings one piece to the peer, however often the connection breaks.
+async fn send(session: &Session, client: &Client, offset: u64, piece: Bytes) -> Result<(), SyncError> {
+    let end = offset + piece.len() as u64;
+    let mut there = offset;
+    while there < end {
+        let from = usize::try_from(there - offset).unwrap_or(usize::MAX);
+        let rest = piece.slice(from..);
+        there = match client.upload(&session.id, there, rest).await {
+            Ok(there) => there,
+            Err(error) if error.is_passing() => {
+                session
+                    .progress
+                    .warn(Step::Transfer, format!("Cut at byte {there} ({error}); goes on there"));
+                retried(session, || client.uploaded(session.id.clone())).await?
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if there < offset || there > end {
+            return Err(PeerError::Protocol {
+                peer: session.peer.clone(),
+                reason: format!("it has {there} bytes of an upload that is between {offset} and {end}"),
+            }
+            .into());
+        }
+    }
+    Ok(())
+}
+
+/// Tries a request until it is answered; the watchdog ends what makes no progress.
+async fn retried<T, F>(session: &Session, request: impl Fn() -> F) -> Result<T, SyncError>
+where
+    F: Future<Output = Result<T, PeerError>>,
+{
+    let mut pause = Duration::from_millis(100);
+    loop {
+        match request().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) if error.is_passing() => {
+                session.progress.warn(Step::Transfer, error.to_string());
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Waits until the peer says that it has committed; its failures end the session elsewhere.
+async fn peer_ended(session: &Session) -> SyncStatus {
+    let mut remote = session.remote.subscribe();
+    let committed =
+        |status: &Option<SyncStatus>| status.as_ref().is_some_and(|status| status.phase.is_committed());
+    match remote.wait_for(committed).await {
+        Ok(status) => status.clone().unwrap_or_else(|| session.progress.status()),
+        // The sender lives in the session, so it cannot be gone.
+        Err(_) => session.progress.status(),
+    }
+}

@@ -1,0 +1,33 @@
+//! The other end of a sync that a peer has started: the source of its pull, the target of its push.
+
+use super::errors::internal;
+use super::session::{Outcome, Session};
+use super::{source, target};
+use crate::model::{Phase, SyncError, SyncStatus};
+
+/// A peer pulls from us: the backup, the digests, and then its word on how it ended.
+pub(super) async fn serve_backup(session: &Session) -> Result<Outcome, SyncError> {
+    let writer = session.take_writer().await.ok_or_else(|| internal("the spool of a pull has no writer"))?;
+    let snapshot = source::back_up(session, writer).await?;
+    if session.progress.status().options.verify {
+        source::digests(session, &*snapshot).await?;
+    }
+    drop(snapshot);
+    let ended = starter_ended(session).await?;
+    Ok(Outcome { phase: ended.phase, result: ended.result, message: ended.message })
+}
+
+/// A peer pushes to us: what it uploads is restored while it arrives.
+pub(super) async fn restore_upload(session: &Session) -> Result<Outcome, SyncError> {
+    target::restore(session, session.spool()?).await
+}
+
+/// Waits for the starter's last report. Failures and cancels end the session through its stop.
+async fn starter_ended(session: &Session) -> Result<SyncStatus, SyncError> {
+    let mut remote = session.remote.subscribe();
+    let ended = |status: &Option<SyncStatus>| {
+        status.as_ref().is_some_and(|status| matches!(status.phase, Phase::Verified | Phase::Completed))
+    };
+    let status = remote.wait_for(ended).await.map_err(|error| internal(&error.to_string()))?;
+    status.clone().ok_or_else(|| internal("a report without a status"))
+}

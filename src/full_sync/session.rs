@@ -1,0 +1,237 @@
+//! One running sync: what its tasks, its peer's requests and its end share.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::{Mutex as AsyncMutex, watch};
+
+use super::Node;
+use super::errors::spool_failed;
+use crate::archive::{Compression, Spool, SpoolWriter};
+use crate::database::Claim;
+use crate::model::wire::{Report, ReportReply};
+use crate::model::{Code, Direction, Phase, SessionId, Step, SyncError, SyncResult, SyncStatus, TableDigest};
+use crate::progress::Progress;
+
+/// How long the answer to a last report may wait for the end of the session here.
+const LAST_REPORT: Duration = Duration::from_secs(2);
+
+/// How the work of a session ended well.
+pub(crate) struct Outcome {
+    pub(crate) phase: Phase,
+    pub(crate) result: Option<SyncResult>,
+    pub(crate) message: String,
+}
+
+/// Why a session is made to end.
+#[derive(Debug, Clone)]
+pub(crate) enum Stop {
+    Cancelled {
+        by: String,
+    },
+    ShuttingDown,
+    /// The other node has ended it.
+    Peer(SyncError),
+    Stalled,
+    PeerSilent,
+}
+
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) node: Node,
+    pub(crate) progress: Progress,
+    pub(crate) peer: String,
+    pub(crate) fence: i64,
+    pub(super) claim: Mutex<Option<Claim>>,
+    /// Set once; what the supervisor waits for.
+    pub(super) stop: watch::Sender<Option<Stop>>,
+    /// The peer's last word on this session, and its digests when it is the source.
+    pub(super) remote: watch::Sender<Option<SyncStatus>>,
+    pub(super) remote_digests: watch::Sender<Option<Vec<TableDigest>>>,
+    /// Ours, when we are the source.
+    pub(super) digests: watch::Sender<Option<Vec<TableDigest>>>,
+    pub(super) heard: Mutex<Instant>,
+    /// True when the slot is free again.
+    pub(super) ended: watch::Sender<bool>,
+    /// The backup, on either side.
+    spool: OnceLock<Arc<Spool>>,
+    writer: AsyncMutex<Option<SpoolWriter>>,
+}
+
+impl Session {
+    pub(super) fn new(node: Node, progress: Progress, claim: Claim) -> Self {
+        let status = progress.status();
+        Self {
+            id: status.session_id,
+            node,
+            progress,
+            peer: status.peer,
+            fence: claim.fence,
+            claim: Mutex::new(Some(claim)),
+            stop: watch::Sender::new(None),
+            remote: watch::Sender::new(None),
+            remote_digests: watch::Sender::new(None),
+            digests: watch::Sender::new(None),
+            heard: Mutex::new(Instant::now()),
+            ended: watch::Sender::new(false),
+            spool: OnceLock::new(),
+            writer: AsyncMutex::new(None),
+        }
+    }
+
+    /// Asks for the end. The first reason counts.
+    pub(crate) fn stop(&self, reason: Stop) {
+        let first = self.stop.send_if_modified(|stop| {
+            let first = stop.is_none();
+            if first {
+                *stop = Some(reason.clone());
+            }
+            first
+        });
+        if first && let Stop::Cancelled { .. } = reason {
+            self.progress.set(|status| {
+                if !status.phase.is_final() {
+                    status.phase = Phase::Cancelling;
+                    status.message = "Stopping on both servers.".to_owned();
+                    status.eta_seconds = None;
+                }
+            });
+        }
+    }
+
+    pub(crate) fn spool_path(&self) -> PathBuf {
+        self.node.config.data_dir.join("spool").join(format!("{}.part", self.id))
+    }
+
+    /// Makes the spool that this session's backup goes through.
+    pub(super) async fn open_spool(&self) -> Result<(SpoolWriter, Arc<Spool>), SyncError> {
+        let (writer, spool) =
+            Spool::create(self.spool_path()).map_err(|cause| spool_failed(&self.spool_path(), &cause))?;
+        self.spool.get_or_init(|| spool.clone());
+        Ok((writer, spool))
+    }
+
+    /// As the source of a pull: the spool exists before the peer asks for it.
+    pub(super) async fn offer_download(&self) -> Result<(), SyncError> {
+        let (writer, _) = self.open_spool().await?;
+        *self.writer.lock().await = Some(writer);
+        Ok(())
+    }
+
+    /// As the target of a push.
+    pub(super) async fn expect_upload(&self) -> Result<(), SyncError> {
+        self.offer_download().await
+    }
+
+    pub(super) async fn take_writer(&self) -> Option<SpoolWriter> {
+        self.writer.lock().await.take()
+    }
+
+    pub(crate) fn spool(&self) -> Result<Arc<Spool>, SyncError> {
+        self.spool
+            .get()
+            .cloned()
+            .ok_or_else(|| SyncError::new(Code::NotFound, "This session has no backup yet."))
+    }
+
+    /// Appends what a peer uploads. Answers the length there is now.
+    pub(crate) async fn append(&self, offset: u64, bytes: Bytes) -> Result<u64, SyncError> {
+        let mut guard = self.writer.lock().await;
+        let Some(writer) = guard.as_mut() else {
+            return Err(SyncError::new(Code::Refused, "This session takes no more bytes."));
+        };
+        let len = writer.len();
+        let end = offset + bytes.len() as u64;
+        if end <= len {
+            // A retry after a lost answer.
+            return Ok(len);
+        }
+        if offset != len {
+            return Err(SyncError::new(
+                Code::BadRequest,
+                format!("The upload continues at byte {len}, not {offset}."),
+            ));
+        }
+        writer.append(bytes).await.map_err(|cause| spool_failed(&self.spool_path(), &cause))?;
+        Ok(writer.len())
+    }
+
+    /// The upload is whole.
+    pub(crate) async fn close_upload(&self, bytes: u64) -> Result<(), SyncError> {
+        let mut guard = self.writer.lock().await;
+        let Some(writer) = guard.take() else {
+            return Ok(());
+        };
+        if writer.len() != bytes {
+            let here = writer.len();
+            *guard = Some(writer);
+            return Err(SyncError::new(Code::BadRequest, format!("{here} of {bytes} bytes are here.")));
+        }
+        writer.finish().await.map_err(|cause| spool_failed(&self.spool_path(), &cause))?;
+        Ok(())
+    }
+
+    pub(super) fn compression(&self) -> Compression {
+        if self.progress.status().options.compress { Compression::Zstd(1) } else { Compression::Stored }
+    }
+
+    /// The starter's report: its state in, ours out. Its last report is answered when the session has ended here too,
+    /// so that the starter can begin the next one at once.
+    pub(crate) async fn hear(&self, report: Report) -> ReportReply {
+        let last = report.status.phase.is_final();
+        self.hear_status(report.status, report.digests);
+        if last {
+            let mut ended = self.ended.subscribe();
+            if tokio::time::timeout(LAST_REPORT, ended.wait_for(|ended| *ended)).await.is_err() {
+                tracing::debug!(session = %self.id, "the session takes long to end");
+            }
+        }
+        ReportReply { status: self.progress.status(), digests: self.digests.borrow().clone() }
+    }
+
+    /// Takes over what only the peer can know, and ends with it.
+    pub(super) fn hear_status(&self, remote: SyncStatus, digests: Option<Vec<TableDigest>>) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        let ours = self.progress.status();
+        let mut steps = match ours.direction {
+            Direction::Pull => vec![Step::Backup],
+            Direction::Push => vec![Step::Convert, Step::Restore, Step::Verify],
+        };
+        if !ours.started_here {
+            steps.push(Step::Transfer);
+        }
+        self.progress.adopt(&remote, &steps);
+        if digests.is_some() {
+            self.remote_digests.send_replace(digests);
+        }
+        match remote.phase {
+            Phase::Cancelling | Phase::Cancelled => {
+                self.stop(Stop::Cancelled { by: format!("at {}", self.peer) });
+            }
+            Phase::Failed | Phase::Interrupted => {
+                let error = remote.error.clone().unwrap_or_else(|| {
+                    SyncError::new(Code::Interrupted, format!("{} has stopped.", self.peer))
+                });
+                self.stop(Stop::Peer(error));
+            }
+            _ => {}
+        }
+        self.remote.send_replace(Some(remote));
+    }
+
+    pub(super) fn silent_for(&self) -> Duration {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    /// Waits for the digests of the other side's source.
+    pub(super) async fn source_digests(&self) -> Vec<TableDigest> {
+        let mut digests = self.remote_digests.subscribe();
+        // The sender lives as long as `self`, so this waits only for a value.
+        match digests.wait_for(Option::is_some).await {
+            Ok(value) => value.clone().unwrap_or_default(),
+            Err(_) => Vec::new(),
+        }
+    }
+}

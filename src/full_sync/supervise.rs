@@ -1,0 +1,203 @@
+//! Where every sync ends: success, error, cancel, stall and panic all come back here.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+
+use super::contact;
+use super::errors::internal;
+use super::session::{Outcome, Session, Stop};
+use crate::clock::now_us;
+use crate::model::{Code, LogLevel, Phase, StepState, SyncError, SyncStatus};
+
+const SHOW: Duration = Duration::from_millis(100);
+const SAVE: Duration = Duration::from_secs(5);
+/// Without any progress for so long a session fails.
+const STALL: Duration = Duration::from_secs(60);
+/// The starter of a session must be heard of.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// A session that has ended in the store and at the peer; only shown it is not yet.
+pub(super) struct Ended {
+    session: Arc<Session>,
+    status: SyncStatus,
+}
+
+impl Ended {
+    /// Shows the final phase: the last thing of all, because it tells everybody that the next sync may start.
+    pub(super) fn show(self) {
+        self.session.progress.set(|status| *status = self.status);
+        self.session.ended.send_replace(true);
+    }
+}
+
+/// Waits for the work, shows and saves its progress meanwhile, and puts everything back in order after it.
+pub(super) async fn supervise(session: Arc<Session>, work: JoinHandle<Result<Outcome, SyncError>>) -> Ended {
+    let outcome = attend(&session, work).await;
+    // Dropping the work does not stop a statement that the server is running: ending its connection does.
+    if let Err(error) = session.node.database.end(&session.id).await {
+        tracing::warn!(session = %session.id, %error, "connections or staging tables of the session may be left; the next start sweeps them");
+    }
+    let outcome = settle(&session, outcome).await;
+    let status = finish(&session, outcome).await;
+    let claim = session.claim.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(claim) = claim {
+        claim.release().await;
+    }
+    Ended { session, status }
+}
+
+async fn attend(
+    session: &Session,
+    mut work: JoinHandle<Result<Outcome, SyncError>>,
+) -> Result<Outcome, SyncError> {
+    let mut stop = session.stop.subscribe();
+    let (mut show, mut save) = (tokio::time::interval(SHOW), tokio::time::interval(SAVE));
+    show.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    save.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            ended = &mut work => return ended.unwrap_or_else(|panic| Err(internal(&panic.to_string()))),
+            reason = asked_to_stop(&mut stop) => {
+                work.abort();
+                // After an abort this returns when the work, and with it pg_dump and every connection, is dropped.
+                // Work that has ended by itself meanwhile keeps its own end.
+                return match work.await {
+                    Ok(Ok(outcome)) => Ok(outcome),
+                    Ok(Err(_)) | Err(_) => Err(stopped(session, reason)),
+                };
+            }
+            _ = show.tick() => session.progress.publish_changes(),
+            _ = save.tick() => {
+                save_state(session).await;
+                guard(session).await;
+            }
+        }
+    }
+}
+
+async fn asked_to_stop(stop: &mut watch::Receiver<Option<Stop>>) -> Option<Stop> {
+    // The sender lives in the session, so this returns only with a reason.
+    stop.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone())
+}
+
+async fn save_state(session: &Session) {
+    let saved = session.node.store.save_session(&session.progress.status(), &session.progress.log()).await;
+    if let Err(error) = saved {
+        // The next one, or the end, writes the same row.
+        tracing::warn!(session = %session.id, %error, "the state of the session was not saved");
+    }
+}
+
+/// The watchdog: nothing may wait for ever.
+async fn guard(session: &Session) {
+    let status = session.progress.status();
+    if !status.started_here && session.silent_for() > SILENCE {
+        session.stop(Stop::PeerSilent);
+        return;
+    }
+    if session.progress.idle() < STALL {
+        return;
+    }
+    // A long statement is no fault while the server works on it, here or at the peer.
+    match session.node.database.is_working(&session.id).await {
+        Ok(true) => session.progress.touch(),
+        Ok(false) if peer_works(session) => {}
+        Ok(false) => session.stop(Stop::Stalled),
+        Err(error) => {
+            tracing::warn!(%error, "the database cannot be asked whether it works");
+            session.stop(Stop::Stalled);
+        }
+    }
+}
+
+/// The other node reports, and is in a step that is its own: its watchdog guards it.
+fn peer_works(session: &Session) -> bool {
+    let status = session.progress.status();
+    let own_part_done =
+        status.step_of(crate::model::Step::Transfer).is_some_and(|step| step.state == StepState::Done);
+    own_part_done && session.silent_for() < STALL
+}
+
+fn stopped(session: &Session, reason: Option<Stop>) -> SyncError {
+    let peer = &session.peer;
+    match reason {
+        Some(Stop::Cancelled { by }) => SyncError::new(Code::Cancelled, format!("Cancelled {by}.")),
+        Some(Stop::ShuttingDown) => {
+            SyncError::new(Code::Interrupted, "This server was shut down during the sync.")
+                .hint("Start the sync again when it is back.")
+        }
+        Some(Stop::Peer(error)) => error,
+        Some(Stop::Stalled) => SyncError::new(Code::Stalled, "Nothing moved for 60 seconds.").hint(format!(
+            "Check the connection to {peer} and the locks in both databases, then start again."
+        )),
+        Some(Stop::PeerSilent) => {
+            SyncError::new(Code::Interrupted, format!("{peer} was not heard of for 60 seconds."))
+                .hint(format!("Check whether Tandem runs on {peer} and start the sync again."))
+        }
+        None => internal("the session was stopped without a reason"),
+    }
+}
+
+/// The marker decides, not the button: what has committed is a success, whatever came after.
+async fn settle(session: &Session, outcome: Result<Outcome, SyncError>) -> Result<Outcome, SyncError> {
+    let Err(error) = outcome else {
+        return outcome;
+    };
+    match session.node.store.is_committed(&session.id).await {
+        Ok(true) => {
+            let status = session.progress.status();
+            let message = format!("Committed, not verified: {}", error.message);
+            session.progress.say(LogLevel::Warn, error.step, &message);
+            Ok(Outcome { phase: Phase::Completed, result: status.result, message })
+        }
+        Ok(false) => Err(error),
+        Err(unknown) => Err(SyncError {
+            hint: format!(
+                "{} Whether the rows were committed is not known ({unknown}): compare the databases.",
+                error.hint
+            ),
+            ..error
+        }),
+    }
+}
+
+/// Writes the end down and tells the peer. Returns the last status, which nobody has seen yet.
+async fn finish(session: &Session, outcome: Result<Outcome, SyncError>) -> SyncStatus {
+    if let Err(error) = &outcome {
+        session.progress.fail_running_steps();
+        session.progress.say(LogLevel::Error, error.step, &error.message);
+    }
+    let mut status = session.progress.status();
+    match outcome {
+        Ok(outcome) => {
+            status.phase = outcome.phase;
+            status.result = outcome.result;
+            status.message = outcome.message;
+            status.percent = 100.0;
+        }
+        Err(error) => {
+            status.phase = match error.code {
+                Code::Cancelled => Phase::Cancelled,
+                Code::Interrupted => Phase::Interrupted,
+                _ => Phase::Failed,
+            };
+            status.message.clone_from(&error.message);
+            status.error = Some(error);
+        }
+    }
+    status.finished_us = Some(now_us());
+    status.eta_seconds = None;
+    status.bytes_per_second = 0;
+    tracing::info!(session = %session.id, phase = status.phase.as_str(), message = %status.message, "sync ended");
+    if let Err(error) = session.node.store.save_session(&status, &session.progress.log()).await {
+        tracing::error!(session = %session.id, %error, "the end of the session was not saved; the next start closes it");
+    }
+    if status.started_here {
+        contact::last_word(session, &status).await;
+    }
+    status
+}

@@ -1,0 +1,183 @@
+//! The target's part, in a pull and in a push alike: stage what arrives, merge, commit, compare.
+
+use std::sync::Arc;
+
+use super::session::{Outcome, Session};
+use crate::archive::{ArchiveReader, Spool};
+use crate::clock::now_us;
+use crate::compare;
+use crate::model::{Phase, Relation, Step, SyncError, SyncResult, TableDigest};
+use crate::restore::{self, Merged, Options, Plan, Staged};
+use crate::store::Store;
+
+/// Restores the backup that the spool holds or is about to hold.
+pub(super) async fn restore(session: &Session, spool: Arc<Spool>) -> Result<Outcome, SyncError> {
+    let (progress, database) = (&session.progress, &*session.node.database);
+    let options = progress.status().options;
+
+    progress.enter(Step::Convert, "Waits for the first rows");
+    let (manifest, archive) =
+        ArchiveReader::open(Box::pin(spool.read_from(0))).await.map_err(at(Step::Convert))?;
+    let target = database.catalog().await.map_err(at(Step::Convert))?;
+    let plan = restore::plan(&manifest, &target).map_err(at(Step::Convert))?;
+    for note in &plan.notes {
+        progress.info(Step::Convert, note);
+    }
+    let expected = progress.status().tables;
+    let rows =
+        |name: &str| expected.iter().find(|table| table.name == name).and_then(|table| table.rows_total);
+    progress.tables(
+        plan.incoming
+            .iter()
+            .map(|incoming| (incoming.table.name.clone(), rows(&incoming.table.name.display()))),
+    );
+    progress.enter(Step::Convert, "Loads rows into staging tables");
+    let mut staged =
+        restore::stage(database, &session.id, &plan, archive, progress).await.map_err(at(Step::Convert))?;
+    progress.done(Step::Convert, format!("{} rows staged and checked", staged.totals.rows));
+    progress.info(
+        Step::Convert,
+        format!("{} rows staged; every table has the hash that the source gave it", staged.totals.rows),
+    );
+
+    progress.enter(Step::Restore, "One transaction: only rows that differ are written");
+    let merge =
+        Options { deletes: options.deletes, marker: Store::mark_committed(&session.id, session.fence) };
+    let merged = restore::merge(&plan, &mut staged, merge, progress).await.map_err(at(Step::Restore))?;
+    let mut result = result(&plan, &merged, &staged);
+    progress.done(Step::Restore, "Committed");
+    progress.info(
+        Step::Restore,
+        format!(
+            "Committed: {} rows inserted, {} updated, {} deleted, {} unchanged",
+            result.inserted, result.updated, result.deleted, result.unchanged
+        ),
+    );
+    progress.set(|status| status.result = Some(result.clone()));
+
+    let changed = plan.incoming.iter().zip(&merged.tables).filter(|(_, counts)| counts.written() > 0);
+    let changed: Vec<_> = changed.map(|(incoming, _)| incoming.table.name.clone()).collect();
+    result.sequences_raised =
+        database.raise_sequences(&session.id, &staged.sequences).await.map_err(at(Step::Verify))?;
+    database.analyze(&session.id, &changed).await.map_err(at(Step::Verify))?;
+
+    if options.verify {
+        verify(session, &plan, &merged, &mut result).await?;
+    } else {
+        result.relation =
+            Relation::Unverified { reason: "The comparison after the commit was switched off.".to_owned() };
+        progress.done(Step::Verify, "Switched off");
+    }
+    Ok(outcome(result))
+}
+
+fn result(plan: &Plan, merged: &Merged, staged: &Staged) -> SyncResult {
+    SyncResult {
+        inserted: merged.sum(|counts| counts.inserted),
+        updated: merged.sum(|counts| counts.updated),
+        deleted: merged.sum(|counts| counts.deleted),
+        unchanged: merged.sum(|counts| counts.unchanged),
+        rows: staged.totals.rows,
+        tables: plan.incoming.len() as u64,
+        archive_bytes: staged.totals.archive_bytes,
+        raw_bytes: staged.totals.raw_bytes,
+        relation: Relation::Unverified { reason: "Not compared yet.".to_owned() },
+        source: None,
+        target: None,
+        tables_changed: merged.tables.iter().filter(|counts| counts.written() > 0).count() as u64,
+        sequences_raised: 0,
+        skipped: Vec::new(),
+    }
+}
+
+/// Compares the two databases, each read anew: the source in the snapshot that was synced, the target as it is now.
+async fn verify(
+    session: &Session,
+    plan: &Plan,
+    merged: &Merged,
+    result: &mut SyncResult,
+) -> Result<(), SyncError> {
+    let progress = &session.progress;
+    let tables = plan.incoming.len() as u64;
+    progress.enter(Step::Verify, "Reads both databases once more");
+    progress.step(Step::Verify, 0, Some(tables));
+    let snapshot = session.node.database.snapshot(&session.id).await.map_err(at(Step::Verify))?;
+    let selected: Vec<compare::Selected> =
+        plan.incoming.iter().map(|incoming| (incoming.table.clone(), incoming.columns.clone())).collect();
+    let ours = compare::digests(&*snapshot, &selected, |done| {
+        progress.step(Step::Verify, done as u64, Some(tables));
+    })
+    .await
+    .map_err(at(Step::Verify))?;
+    progress.enter(Step::Verify, "Waits for the source's own comparison");
+    let theirs = session.source_digests().await;
+
+    let at_us = now_us();
+    result.source = Some(compare::fingerprint(&theirs, at_us));
+    result.target = Some(compare::fingerprint(&ours, at_us));
+    result.relation = relation(&ours, &theirs, merged);
+    match &result.relation {
+        Relation::Identical => {
+            progress.info(Step::Verify, format!("Identical: {tables} tables, {} rows", result.rows));
+        }
+        Relation::Contains { target_only_rows } => progress.info(
+            Step::Verify,
+            format!(
+                "Every row of the source is there; {target_only_rows} rows are the target's own and were kept"
+            ),
+        ),
+        Relation::Unverified { reason } => progress.warn(Step::Verify, reason),
+    }
+    progress.step(Step::Verify, tables, Some(tables));
+    progress.done(Step::Verify, "Compared");
+    let comparison = compare::compare(&session.peer, &ours, &theirs);
+    session.node.store.save_comparison(&comparison).await.map_err(at(Step::Verify))?;
+    Ok(())
+}
+
+/// Equal digests prove equality. Where the target kept rows of its own the digests must differ, and the row-for-row
+/// check inside the transaction is the proof; anything else is a difference that nobody can explain.
+fn relation(ours: &[TableDigest], theirs: &[TableDigest], merged: &Merged) -> Relation {
+    let differing = compare::differing(ours, theirs);
+    let own_rows = merged.sum(|counts| counts.target_only);
+    let unexplained: Vec<&String> = differing
+        .iter()
+        .filter(|name| {
+            let place = ours.iter().position(|digest| digest.name == **name);
+            place.is_none_or(|place| {
+                let expected = theirs.iter().find(|digest| digest.name == **name).map(|digest| digest.rows);
+                let target_only = merged.tables[place].target_only;
+                target_only == 0 || expected.is_none_or(|rows| rows + target_only != ours[place].rows)
+            })
+        })
+        .collect();
+    if !unexplained.is_empty() {
+        let names: Vec<&str> = unexplained.iter().map(|name| name.as_str()).collect();
+        return Relation::Unverified {
+            reason: format!(
+                "After the commit these tables differ from the source: {}. Another program may have written to them since; compare again.",
+                names.join(", ")
+            ),
+        };
+    }
+    if own_rows == 0 { Relation::Identical } else { Relation::Contains { target_only_rows: own_rows } }
+}
+
+fn outcome(result: SyncResult) -> Outcome {
+    let (phase, message) = match &result.relation {
+        Relation::Identical => (Phase::Verified, "Verified: both databases hold the same rows.".to_owned()),
+        Relation::Contains { target_only_rows } => (
+            Phase::Verified,
+            format!(
+                "Verified: every row of the source is there, and {target_only_rows} rows of the target's own."
+            ),
+        ),
+        Relation::Unverified { reason } => (Phase::Completed, format!("Committed, not verified. {reason}")),
+    };
+    Outcome { phase, result: Some(result), message }
+}
+
+/// For `map_err`: the room's error becomes the user's, with its step.
+fn at<E: Into<SyncError>>(step: Step) -> impl FnOnce(E) -> SyncError {
+    move |error| error.into().at(step)
+}

@@ -1,0 +1,385 @@
+//! What the rooms report while they work -> one `SyncStatus` that everybody reads.
+
+mod rate;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::catalog::TableName;
+use crate::model::{
+    LogLevel, LogLine, Phase, Sample, Step, StepState, StepStatus, SyncStatus, TableState, TableStatus, Unit,
+};
+use rate::Rate;
+
+/// Log lines that travel with every status.
+const LOG_TAIL: usize = 200;
+const SAMPLES: usize = 240;
+const SAMPLE_EVERY: Duration = Duration::from_millis(250);
+
+/// A sync's progress. Cheap to clone; all clones are the same.
+#[derive(Clone)]
+pub(crate) struct Progress(Arc<Inner>);
+
+struct Inner {
+    state: Mutex<State>,
+    publish: watch::Sender<Option<SyncStatus>>,
+}
+
+struct State {
+    status: SyncStatus,
+    log: Vec<LogLine>,
+    started: Instant,
+    /// When something last moved: what the watchdog looks at.
+    moved: Instant,
+    sampled: Instant,
+    rate: Rate,
+    dirty: bool,
+}
+
+impl Progress {
+    /// Starts to show `status` to everybody who reads from `publish`.
+    pub(crate) fn start(mut status: SyncStatus, publish: watch::Sender<Option<SyncStatus>>) -> Self {
+        status.steps = Step::ALL.into_iter().map(waiting).collect();
+        let now = Instant::now();
+        let state = State {
+            status,
+            log: Vec::new(),
+            started: now,
+            moved: now,
+            sampled: now,
+            rate: Rate::new(now),
+            dirty: true,
+        };
+        let progress = Self(Arc::new(Inner { state: Mutex::new(state), publish }));
+        progress.publish();
+        progress
+    }
+
+    /// The step begins, or goes on.
+    pub(crate) fn enter(&self, step: Step, note: &str) {
+        self.change(|state| {
+            let status = state.step(step);
+            status.state = StepState::Running;
+            note.clone_into(&mut status.note);
+        });
+    }
+
+    pub(crate) fn done(&self, step: Step, note: impl Into<String>) {
+        let note = note.into();
+        self.change(|state| {
+            let status = state.step(step);
+            status.state = StepState::Done;
+            status.note = note;
+            status.total = Some(status.done);
+        });
+    }
+
+    /// How far the step is.
+    pub(crate) fn step(&self, step: Step, done: u64, total: Option<u64>) {
+        self.change(|state| {
+            let status = state.step(step);
+            status.done = done;
+            if total.is_some() {
+                status.total = total;
+            }
+        });
+    }
+
+    /// Compressed bytes that have travelled, in all.
+    pub(crate) fn bytes(&self, done: u64) {
+        self.change(|state| {
+            state.status.bytes_done = done;
+            let total = state.status.bytes_total;
+            let step = state.step(Step::Transfer);
+            step.done = done;
+            step.total = total;
+        });
+    }
+
+    /// The size of the whole backup, once it is known.
+    pub(crate) fn bytes_total(&self, total: u64) {
+        self.change(|state| {
+            state.status.bytes_total = Some(total);
+            state.step(Step::Transfer).total = Some(total);
+        });
+    }
+
+    /// The tables of the sync, in the order in which they are shown from now on, with the rows expected in each.
+    pub(crate) fn tables(&self, tables: impl IntoIterator<Item = (TableName, Option<u64>)>) {
+        self.change(|state| {
+            state.status.tables = tables.into_iter().map(|(name, rows)| table(&name, rows)).collect();
+            state.add_up();
+        });
+    }
+
+    /// Changes the line of one table; its sums follow.
+    pub(crate) fn table(&self, index: usize, change: impl FnOnce(&mut TableStatus)) {
+        self.change(|state| {
+            if let Some(table) = state.status.tables.get_mut(index) {
+                change(table);
+            }
+            state.add_up();
+        });
+    }
+
+    pub(crate) fn say(&self, level: LogLevel, step: Option<Step>, text: impl Into<String>) {
+        let text = text.into();
+        self.change(|state| {
+            let line = LogLine {
+                number: state.log.len() as u64 + 1,
+                elapsed_ms: millis(state.started.elapsed()),
+                step,
+                level,
+                text,
+            };
+            state.log.push(line);
+        });
+    }
+
+    pub(crate) fn info(&self, step: Step, text: impl Into<String>) {
+        self.say(LogLevel::Info, Some(step), text);
+    }
+
+    pub(crate) fn warn(&self, step: Step, text: impl Into<String>) {
+        self.say(LogLevel::Warn, Some(step), text);
+    }
+
+    /// Anything else in the status, the phase above all; seen by everybody at once.
+    pub(crate) fn set(&self, change: impl FnOnce(&mut SyncStatus)) {
+        self.change(|state| change(&mut state.status));
+        self.publish();
+    }
+
+    /// Takes over from the peer's status what only the peer can know. A remote status that is older than what is
+    /// here already cannot arrive: reports are answered one after the other.
+    pub(crate) fn adopt(&self, remote: &SyncStatus, steps: &[Step]) {
+        self.change(|state| {
+            for step in steps {
+                if let Some(theirs) = remote.step_of(*step) {
+                    *state.step(*step) = theirs.clone();
+                }
+                match step {
+                    Step::Backup if state.status.bytes_total.is_none() => {
+                        state.status.bytes_total = remote.bytes_total;
+                    }
+                    Step::Transfer => {
+                        state.status.bytes_done = remote.bytes_done;
+                        state.status.bytes_total = remote.bytes_total.or(state.status.bytes_total);
+                    }
+                    Step::Convert => {
+                        if !remote.tables.is_empty() {
+                            state.status.tables.clone_from(&remote.tables);
+                        }
+                        state.status.rows_done = remote.rows_done;
+                        state.status.rows_total = remote.rows_total;
+                    }
+                    Step::Verify => state.status.result.clone_from(&remote.result),
+                    _ => {}
+                }
+            }
+        });
+    }
+
+    /// Marks what was running as failed, for a session that ends badly.
+    pub(crate) fn fail_running_steps(&self) {
+        self.change(|state| {
+            for step in &mut state.status.steps {
+                if step.state == StepState::Running {
+                    step.state = StepState::Failed;
+                }
+            }
+            for table in &mut state.status.tables {
+                if matches!(table.state, TableState::Staging | TableState::Merging) {
+                    table.state = TableState::Failed;
+                }
+            }
+        });
+    }
+
+    /// For how long nothing has moved.
+    pub(crate) fn idle(&self) -> Duration {
+        self.lock().moved.elapsed()
+    }
+
+    /// Something moves that is not counted.
+    pub(crate) fn touch(&self) {
+        self.lock().moved = Instant::now();
+    }
+
+    pub(crate) fn status(&self) -> SyncStatus {
+        self.lock().snapshot()
+    }
+
+    pub(crate) fn log(&self) -> Vec<LogLine> {
+        self.lock().log.clone()
+    }
+
+    /// Shows the present state to all readers.
+    pub(crate) fn publish(&self) {
+        let status = {
+            let mut state = self.lock();
+            state.dirty = false;
+            state.snapshot()
+        };
+        self.0.publish.send_replace(Some(status));
+    }
+
+    /// Shows the present state if it has changed, or if time alone changes it.
+    pub(crate) fn publish_changes(&self) {
+        let due = {
+            let mut state = self.lock();
+            state.sample();
+            state.dirty || !state.status.phase.is_final()
+        };
+        if due {
+            self.publish();
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        change(&mut state);
+        state.moved = Instant::now();
+        state.dirty = true;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn step(&mut self, step: Step) -> &mut StepStatus {
+        &mut self.status.steps[step as usize]
+    }
+
+    fn add_up(&mut self) {
+        let tables = &self.status.tables;
+        self.status.rows_done = tables.iter().map(|table| table.rows_done).sum();
+        self.status.rows_total =
+            tables.iter().map(|table| table.rows_total.map(|total| total.max(table.rows_done))).sum();
+        let (done, total) = (self.status.rows_done, self.status.rows_total);
+        let convert = self.step(Step::Convert);
+        convert.done = done;
+        convert.total = total;
+    }
+
+    fn sample(&mut self) {
+        let now = Instant::now();
+        if now.duration_since(self.sampled) < SAMPLE_EVERY {
+            return;
+        }
+        self.sampled = now;
+        self.rate.measure(now, self.status.bytes_done);
+        // The graph shows the transfer; after it there is nothing to measure.
+        if self.status.steps[Step::Transfer as usize].state == StepState::Running {
+            let sample =
+                Sample { at_ms: millis(self.started.elapsed()), bytes_per_second: self.rate.per_second() };
+            self.status.samples.push(sample);
+            if self.status.samples.len() > SAMPLES {
+                // Half the resolution for the older part keeps the whole span.
+                let mut keep = false;
+                self.status.samples.retain(|_| {
+                    keep = !keep;
+                    keep
+                });
+            }
+        }
+    }
+
+    fn snapshot(&mut self) -> SyncStatus {
+        let status = &mut self.status;
+        if !status.phase.is_final() {
+            status.elapsed_ms = millis(self.started.elapsed());
+            let furthest = status.steps.iter().rev().find(|step| step.state != StepState::Waiting);
+            let furthest = furthest.map_or(Step::Backup, |step| step.step);
+            status.step = furthest.number();
+            furthest.name().clone_into(&mut status.step_name);
+            status.bytes_per_second = if status.steps[Step::Transfer as usize].state == StepState::Running {
+                self.rate.per_second()
+            } else {
+                0
+            };
+            let fraction = fraction(status);
+            status.percent = status.percent.max((fraction * 100.0).min(99.0));
+            // A guess from too little is worse than none.
+            status.eta_seconds = (status.elapsed_ms > 1500 && fraction > 0.03)
+                .then(|| (status.elapsed_ms as f64 / 1000.0 * (1.0 - fraction) / fraction).round() as u64);
+            if status.phase == Phase::Running {
+                status.message = running_message(status);
+            }
+        }
+        let tail = self.log.len().saturating_sub(LOG_TAIL);
+        SyncStatus { log: self.log[tail..].to_vec(), ..status.clone() }
+    }
+}
+
+/// How much of the whole is done, from the share of the time that each step usually takes.
+fn fraction(status: &SyncStatus) -> f64 {
+    const SHARES: [f64; 5] = [0.15, 0.15, 0.30, 0.30, 0.10];
+    status
+        .steps
+        .iter()
+        .zip(SHARES)
+        .map(|(step, share)| match (step.state, step.total) {
+            (StepState::Done, _) => share,
+            (StepState::Running, Some(total)) if total > 0 => {
+                share * (step.done as f64 / total as f64).min(1.0)
+            }
+            _ => 0.0,
+        })
+        .sum()
+}
+
+fn running_message(status: &SyncStatus) -> String {
+    let running: Vec<u8> = status
+        .steps
+        .iter()
+        .filter(|step| step.state == StepState::Running)
+        .map(|step| step.step.number())
+        .collect();
+    match running.as_slice() {
+        [] => "Starting.".to_owned(),
+        [one] => format!("Step {one} of 5 is running."),
+        [first, .., last] => format!("Steps {first} to {last} of 5 are running."),
+    }
+}
+
+fn waiting(step: Step) -> StepStatus {
+    let (unit, note) = match step {
+        Step::Backup => (Unit::Rows, "Waits"),
+        Step::Transfer => (Unit::Bytes, "Waits for the backup"),
+        Step::Convert => (Unit::Rows, "Waits for the first rows"),
+        Step::Restore => (Unit::Tables, "One transaction, when all is staged"),
+        Step::Verify => (Unit::Tables, "Both databases compared after the commit"),
+    };
+    StepStatus {
+        step,
+        name: step.name().to_owned(),
+        state: StepState::Waiting,
+        done: 0,
+        total: None,
+        unit,
+        note: note.to_owned(),
+    }
+}
+
+fn table(name: &TableName, rows: Option<u64>) -> TableStatus {
+    TableStatus {
+        name: name.display(),
+        state: TableState::Waiting,
+        rows_done: 0,
+        rows_total: rows,
+        inserted: 0,
+        updated: 0,
+        deleted: 0,
+        unchanged: 0,
+        target_only: 0,
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,53 @@
+//! Bytes over time -> bytes per second of the last moments.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Long enough to be calm, short enough to show a stall.
+const WINDOW: Duration = Duration::from_millis(1500);
+
+pub(super) struct Rate {
+    points: VecDeque<(Instant, u64)>,
+}
+
+impl Rate {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { points: VecDeque::from([(now, 0)]) }
+    }
+
+    /// `total` bytes have travelled by `now`.
+    pub(super) fn measure(&mut self, now: Instant, total: u64) {
+        self.points.push_back((now, total));
+        while self.points.len() > 2 && now.duration_since(self.points[1].0) >= WINDOW {
+            self.points.pop_front();
+        }
+    }
+
+    pub(super) fn per_second(&self) -> u64 {
+        let (Some((from, before)), Some((to, after))) = (self.points.front(), self.points.back()) else {
+            return 0;
+        };
+        let seconds = to.duration_since(*from).as_secs_f64();
+        if seconds > 0.0 { (after.saturating_sub(*before) as f64 / seconds) as u64 } else { 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_that_of_the_last_moments() {
+        let start = Instant::now();
+        let mut rate = Rate::new(start);
+        assert_eq!(rate.per_second(), 0);
+        for tick in 1..=8u32 {
+            rate.measure(start + tick * Duration::from_millis(250), u64::from(tick) * 1000);
+        }
+        assert_eq!(rate.per_second(), 4000);
+        for tick in 9..=20u32 {
+            rate.measure(start + tick * Duration::from_millis(250), 8000);
+        }
+        assert_eq!(rate.per_second(), 0);
+    }
+}

@@ -1,0 +1,102 @@
+//! Staged rows -> the target's tables, in one transaction that proves itself before it commits.
+
+use super::{Plan, RestoreError, Staged};
+use crate::database::Statement;
+use crate::model::{DeletePolicy, Step, TableState};
+use crate::progress::Progress;
+
+pub(crate) struct Options {
+    pub deletes: DeletePolicy,
+    /// Commits with the rows; must write exactly one row, or another process has taken over.
+    pub marker: Statement,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Merged {
+    /// One for each table of the plan.
+    pub tables: Vec<Counts>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counts {
+    pub inserted: u64,
+    pub updated: u64,
+    pub deleted: u64,
+    pub unchanged: u64,
+    /// Rows that only the target has, and kept.
+    pub target_only: u64,
+}
+
+impl Counts {
+    pub(crate) fn written(&self) -> u64 {
+        self.inserted + self.updated + self.deleted
+    }
+}
+
+impl Merged {
+    pub(crate) fn sum(&self, of: impl Fn(&Counts) -> u64) -> u64 {
+        self.tables.iter().map(of).sum()
+    }
+}
+
+/// Deletes (children first), updates and inserts (parents first), checks every foreign key and every row, commits.
+/// Whatever fails, the target is as it was.
+pub(crate) async fn merge(
+    plan: &Plan,
+    staged: &mut Staged,
+    options: Options,
+    progress: &Progress,
+) -> Result<Merged, RestoreError> {
+    let tables = plan.incoming.len();
+    let mut transaction = staged.staging.begin().await?;
+    progress.info(
+        Step::Restore,
+        format!("Transaction open, {tables} tables locked against writers: {}", transaction.mode()),
+    );
+    let mut merged = Merged { tables: vec![Counts::default(); tables] };
+
+    if options.deletes == DeletePolicy::Mirror {
+        for &index in plan.order.iter().rev() {
+            merged.tables[index].deleted = transaction.delete_surplus(index).await?;
+        }
+    }
+    for (done, &index) in plan.order.iter().enumerate() {
+        progress.table(index, |table| table.state = TableState::Merging);
+        let written = transaction.upsert(index).await?;
+        let staged_rows = staged.digests[index].rows;
+        let counts = &mut merged.tables[index];
+        (counts.inserted, counts.updated) = (written.inserted, written.updated);
+        counts.unchanged = staged_rows - written.inserted - written.updated;
+        counts.target_only = transaction.row_count(index).await?.saturating_sub(staged_rows);
+        let counts = *counts;
+        progress.table(index, |table| {
+            table.state = TableState::Merged;
+            (table.inserted, table.updated, table.deleted) =
+                (counts.inserted, counts.updated, counts.deleted);
+            (table.unchanged, table.target_only) = (counts.unchanged, counts.target_only);
+        });
+        progress.step(Step::Restore, done as u64 + 1, Some(tables as u64 * 2));
+    }
+
+    let touched: Vec<usize> = (0..tables).filter(|&index| merged.tables[index].written() > 0).collect();
+    let orphans = transaction.orphans(&touched).await?;
+    if !orphans.is_empty() {
+        return Err(RestoreError::Orphans { reasons: orphans });
+    }
+    for (done, &index) in plan.order.iter().enumerate() {
+        let whole = options.deletes == DeletePolicy::Mirror;
+        let differences = transaction.differences(index, whole).await?;
+        if differences > 0 {
+            return Err(RestoreError::Unequal {
+                table: plan.incoming[index].table.name.clone(),
+                differences,
+            });
+        }
+        progress.step(Step::Restore, (tables + done) as u64 + 1, Some(tables as u64 * 2));
+    }
+    if transaction.execute(options.marker).await? != 1 {
+        return Err(RestoreError::Superseded);
+    }
+    transaction.commit().await?;
+    Ok(merged)
+}

@@ -1,0 +1,33 @@
+//! An archive -> a database: planned, staged beside the target's tables, merged in one transaction.
+
+mod merge;
+mod plan;
+mod stage;
+
+use crate::archive::ArchiveError;
+use crate::catalog::TableName;
+use crate::database::DatabaseError;
+
+pub(crate) use merge::{Merged, Options, merge};
+pub(crate) use plan::{Plan, plan};
+pub(crate) use stage::{Staged, stage};
+
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error("the backup is damaged: {0}")]
+    Archive(#[from] ArchiveError),
+    #[error("the backup ended before its end record")]
+    Ended,
+    #[error("the schemas do not fit together: {}", reasons.join(" "))]
+    Schema { reasons: Vec<String>, remedies: Vec<String> },
+    #[error("rows were refused before anything was written: {}", reasons.join("; "))]
+    Rows { reasons: Vec<String> },
+    #[error("foreign keys would lead nowhere: {}", reasons.join("; "))]
+    Orphans { reasons: Vec<String> },
+    #[error("{differences} rows of {table} are not as they were sent")]
+    Unequal { table: TableName, differences: u64 },
+    #[error("another process has taken over this database")]
+    Superseded,
+}

@@ -1,0 +1,66 @@
+//! The source's manifest and the target's catalog -> what goes where, or every reason why it cannot.
+
+use super::RestoreError;
+use crate::archive::Manifest;
+use crate::catalog::{Catalog, Severity, drift, parents_first};
+use crate::database::Incoming;
+
+/// What will be restored.
+pub(crate) struct Plan {
+    /// One for each section of the archive, in the same order.
+    pub incoming: Vec<Incoming>,
+    /// Indexes into `incoming`: parents before children.
+    pub order: Vec<usize>,
+    /// What was found and is tolerated, for the log.
+    pub notes: Vec<String>,
+}
+
+/// Reads nothing but the two descriptions: nothing has been written yet when this refuses.
+pub(crate) fn plan(manifest: &Manifest, target: &Catalog) -> Result<Plan, RestoreError> {
+    let source: Catalog =
+        serde_json::from_value(manifest.catalog.clone()).map_err(|cause| RestoreError::Schema {
+            reasons: vec![format!("The source's description cannot be read ({cause}).")],
+            remedies: Vec::new(),
+        })?;
+    let (mut reasons, mut remedies, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+    for found in drift(&source, target) {
+        match found.severity {
+            Severity::Block => {
+                reasons.push(found.text);
+                remedies.push(found.remedy);
+            }
+            Severity::Warn => notes.push(found.text),
+        }
+    }
+    let mut incoming = Vec::with_capacity(manifest.sections.len());
+    for section in &manifest.sections {
+        // Only tables that both descriptions know: an archive cannot name any other.
+        let (Some(table), Some(theirs)) = (target.table(&section.table), source.table(&section.table)) else {
+            if reasons.is_empty() {
+                reasons.push(format!("Table {} is not described.", section.table));
+            }
+            continue;
+        };
+        let same_key = |key: &[String]| {
+            key.len() == table.key().len() && key.iter().all(|name| table.key().contains(name))
+        };
+        incoming.push(Incoming {
+            table: table.clone(),
+            columns: section.columns.clone(),
+            unique: same_key(theirs.key()),
+        });
+    }
+    if !reasons.is_empty() {
+        return Err(RestoreError::Schema { reasons, remedies });
+    }
+    let tables: Vec<_> = incoming.iter().map(|incoming| incoming.table.clone()).collect();
+    let order = parents_first(&tables);
+    for cycle in &order.cycles {
+        let names: Vec<String> = cycle.iter().map(ToString::to_string).collect();
+        notes.push(format!(
+            "These tables reference each other and are written together: {}",
+            names.join(", ")
+        ));
+    }
+    Ok(Plan { incoming, order: order.tables, notes })
+}

@@ -1,0 +1,43 @@
+//! The folder of the spool files: made at the start, emptied of what dead sessions left.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::model::{Check, CheckState};
+
+pub(crate) fn path(data_dir: &Path) -> PathBuf {
+    data_dir.join("spool")
+}
+
+/// Makes the folder, for the owner only, and removes the part files in it.
+pub(crate) async fn prepare(data_dir: &Path) -> io::Result<()> {
+    let folder = path(data_dir);
+    tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).await?;
+    let mut entries = tokio::fs::read_dir(&folder).await?;
+    while let Some(entry) = entries.next_entry().await? {
+        let path = entry.path();
+        if path.extension().is_some_and(|extension| extension == "part") && entry.file_type().await?.is_file()
+        {
+            tokio::fs::remove_file(path).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A file can be made there.
+pub(crate) async fn check(data_dir: &Path) -> Check {
+    let probe = path(data_dir).join("check.part");
+    let tried = async {
+        tokio::fs::write(&probe, b"tandem").await?;
+        tokio::fs::remove_file(&probe).await
+    };
+    let (state, text, fix) = match tried.await {
+        Ok(()) => (CheckState::Passed, format!("{} can be written to", data_dir.display()), String::new()),
+        Err(error) => (
+            CheckState::Failed,
+            format!("{}: {error}", data_dir.display()),
+            "Make the folder writable, or set TANDEM_DATA_DIR to another one.".to_owned(),
+        ),
+    };
+    Check { name: "Data directory".to_owned(), state, text, fix }
+}

@@ -1,0 +1,160 @@
+//! Sessions: one row each, from the start to the end and after it.
+
+use super::{Store, StoreError, to_json};
+use crate::clock::now_us;
+use crate::database::{Row, Statement};
+use crate::model::{
+    Code, HistoryFilter, HistoryPage, LogLine, Phase, SessionDetail, SessionId, SessionSummary, SyncError,
+    SyncStatus,
+};
+
+impl Store {
+    pub(crate) async fn open_session(&self, status: &SyncStatus) -> Result<(), StoreError> {
+        let statement = Statement::new(
+            "insert into {t}session (id, peer, phase, started_us, status, log) values ($1, $2, $3, $4, $5, '[]')",
+        )
+        .bind(status.session_id.as_str())
+        .bind(status.peer.as_str())
+        .bind(status.phase.as_str())
+        .bind(status.started_us)
+        .bind(to_json(status));
+        self.database.execute(statement).await?;
+        Ok(())
+    }
+
+    /// Writes the state down, with the whole log.
+    pub(crate) async fn save_session(&self, status: &SyncStatus, log: &[LogLine]) -> Result<(), StoreError> {
+        let statement = Statement::new(
+            "update {t}session set phase = $2, finished_us = $3, status = $4, log = $5 where id = $1",
+        )
+        .bind(status.session_id.as_str())
+        .bind(status.phase.as_str())
+        .bind(status.finished_us)
+        .bind(to_json(status))
+        .bind(to_json(&log));
+        self.database.execute(statement).await?;
+        Ok(())
+    }
+
+    /// The marker that commits in the same transaction as the rows. Writes nothing when a newer claim exists.
+    pub(crate) fn mark_committed(session: &SessionId, fence: i64) -> Statement {
+        Statement::new(
+            "update {t}session set committed_us = $2 where id = $1 and exists (select 1 from {t}fence where number = $3)",
+        )
+        .bind(session.as_str())
+        .bind(now_us())
+        .bind(fence)
+    }
+
+    pub(crate) async fn is_committed(&self, session: &SessionId) -> Result<bool, StoreError> {
+        let statement =
+            Statement::new("select committed_us from {t}session where id = $1").bind(session.as_str());
+        Ok(self.database.query(statement).await?.first().and_then(|row| row.integer(0)).is_some())
+    }
+
+    pub(crate) async fn session(&self, session: &SessionId) -> Result<Option<SessionDetail>, StoreError> {
+        let statement =
+            Statement::new("select status, log from {t}session where id = $1").bind(session.as_str());
+        let rows = self.database.query(statement).await?;
+        rows.first()
+            .map(|row| Ok(SessionDetail { status: status(row, 0)?, log: read(row.text(1), "a log")? }))
+            .transpose()
+    }
+
+    /// The newest first.
+    pub(crate) async fn history(&self, filter: &HistoryFilter) -> Result<HistoryPage, StoreError> {
+        let limit = match filter.limit {
+            0 => 50,
+            limit => i64::from(limit.min(200)),
+        };
+        let before = filter.before.as_ref().map(ToString::to_string);
+        let phase = filter.phase.map(|phase| phase.as_str().to_owned());
+        let statement = Statement::new(
+            "select status
+             from {t}session
+             where ($1 is null or peer = $1)
+               and ($2 is null or phase = $2)
+               and ($3 is null or (started_us, id) < (select started_us, id from {t}session where id = $3))
+             order by started_us desc, id desc
+             limit $4",
+        )
+        .bind(filter.peer.clone())
+        .bind(phase.clone())
+        .bind(before)
+        .bind(limit + 1);
+        let rows = self.database.query(statement).await?;
+        let mut sessions =
+            rows.iter().map(|row| Ok(summary(status(row, 0)?))).collect::<Result<Vec<_>, StoreError>>()?;
+        let more = sessions.len() as i64 > limit;
+        sessions.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+
+        let statement = Statement::new(
+            "select count(*) from {t}session where ($1 is null or peer = $1) and ($2 is null or phase = $2)",
+        )
+        .bind(filter.peer.clone())
+        .bind(phase);
+        let total = self.database.query(statement).await?.first().and_then(|row| row.integer(0)).unwrap_or(0);
+        Ok(HistoryPage { sessions, more, total: total.unsigned_abs() })
+    }
+
+    /// Ends what a dead process left open: committed sessions are a success, all others are interrupted.
+    pub(crate) async fn close_orphans(&self) -> Result<Vec<SyncStatus>, StoreError> {
+        let statement = Statement::new(
+            "select status, log, committed_us from {t}session where phase in ('running', 'cancelling') order by started_us",
+        );
+        let mut closed = Vec::new();
+        for row in self.database.query(statement).await? {
+            let (mut status, log) = (status(&row, 0)?, read::<Vec<LogLine>>(row.text(1), "a log")?);
+            end_orphan(&mut status, row.integer(2));
+            self.save_session(&status, &log).await?;
+            closed.push(status);
+        }
+        Ok(closed)
+    }
+}
+
+fn end_orphan(status: &mut SyncStatus, committed_us: Option<i64>) {
+    status.finished_us = Some(committed_us.unwrap_or_else(now_us));
+    status.eta_seconds = None;
+    status.bytes_per_second = 0;
+    if committed_us.is_some() {
+        status.phase = Phase::Completed;
+        status.message = "Committed; Tandem stopped before the comparison afterwards.".to_owned();
+    } else {
+        status.phase = Phase::Interrupted;
+        status.message = "Tandem stopped in the middle; the target is as it was.".to_owned();
+        let error = SyncError::new(Code::Interrupted, "Tandem stopped while this sync was running.");
+        status.error = Some(error.hint("Nothing was changed on the target. Start the sync again."));
+    }
+}
+
+fn status(row: &Row, index: usize) -> Result<SyncStatus, StoreError> {
+    read(row.text(index), "a session")
+}
+
+fn read<T: serde::de::DeserializeOwned>(text: &str, what: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|source| StoreError::Unreadable { what: what.to_owned(), source })
+}
+
+fn summary(status: SyncStatus) -> SessionSummary {
+    let result = status.result.as_ref();
+    SessionSummary {
+        inserted: result.map_or(0, |result| result.inserted),
+        updated: result.map_or(0, |result| result.updated),
+        deleted: result.map_or(0, |result| result.deleted),
+        bytes: status.bytes_done,
+        rows: result.map_or(status.rows_done, |result| result.rows),
+        session_id: status.session_id,
+        direction: status.direction,
+        local: status.local,
+        peer: status.peer,
+        started_by: status.started_by,
+        started_here: status.started_here,
+        method: status.method,
+        phase: status.phase,
+        started_us: status.started_us,
+        finished_us: status.finished_us,
+        elapsed_ms: status.elapsed_ms,
+        error: status.error,
+    }
+}

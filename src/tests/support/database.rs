@@ -1,0 +1,80 @@
+//! One test's own database.
+
+use std::collections::BTreeMap;
+
+use sqlx::postgres::Postgres;
+use sqlx::{AssertSqlSafe, Connection, Decode, PgConnection, Type};
+use tandem::demo::Cluster;
+
+/// A database that is removed when this is dropped.
+pub(crate) struct Database {
+    cluster: &'static Cluster,
+    template: String,
+    name: String,
+    url: String,
+}
+
+impl Database {
+    pub(super) fn new(cluster: &'static Cluster, template: &str, name: String) -> Self {
+        let url = cluster.url(&name);
+        Self { cluster, template: template.to_owned(), name, url }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The sample that it began as.
+    pub(super) fn template(&self) -> &str {
+        &self.template
+    }
+
+    pub(crate) async fn connect(&self) -> PgConnection {
+        PgConnection::connect(&self.url).await.unwrap()
+    }
+
+    /// Runs one or more statements.
+    pub(crate) async fn execute(&self, sql: &str) {
+        let mut connection = self.connect().await;
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// The one value that a query returns.
+    pub(crate) async fn value<T>(&self, sql: &str) -> T
+    where
+        T: for<'r> Decode<'r, Postgres> + Type<Postgres> + Send + Unpin,
+    {
+        let mut connection = self.connect().await;
+        let value = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        value
+    }
+
+    /// What was last taken from each sequence; nothing where none was.
+    pub(crate) async fn sequences(&self) -> BTreeMap<String, Option<i64>> {
+        let mut connection = self.connect().await;
+        let values: Vec<(String, Option<i64>)> = sqlx::query_as(
+            "select schemaname || '.' || sequencename, last_value from pg_sequences where schemaname <> 'tandem'",
+        )
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+        connection.close().await.unwrap();
+        values.into_iter().collect()
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // A failed test leaves connections behind; --force ends them.
+        let status = self
+            .cluster
+            .command("dropdb")
+            .args(["--force", "--maintenance-db", &self.cluster.url("postgres"), "--", &self.name])
+            .status();
+        if !status.is_ok_and(|status| status.success()) {
+            eprintln!("the database {} was not removed", self.name);
+        }
+    }
+}

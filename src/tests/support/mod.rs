@@ -1,0 +1,20 @@
+//! What the tests stand on: databases to sync, and a look at them that shares nothing with the engine.
+//!
+//! ```ignore
+//! let (north, south) = support::databases("pagila", "pagila_schema").await;
+//! // … sync north -> south by `north.url()` and `south.url()` …
+//! support::assert_same_rows(&north, &south).await;
+//! ```
+
+mod cluster;
+mod database;
+mod drift;
+mod rows;
+mod watcher;
+mod writes;
+
+pub(crate) use cluster::{cluster, database, databases};
+pub(crate) use database::Database;
+pub(crate) use rows::{assert_same_rows, differences};
+pub(crate) use watcher::Watcher;
+pub(crate) use writes::Written;
