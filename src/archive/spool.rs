@@ -42,13 +42,9 @@ impl Spool {
     /// Makes the file, for the owner's eyes only. Its folder must exist, the file must not.
     pub fn create(path: impl Into<PathBuf>) -> io::Result<(SpoolWriter, Arc<Self>)> {
         let path = path.into();
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| named(&error, "make", &path))?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(0o600);
+        let file = options.open(&path).map_err(|error| named(&error, "make", &path))?;
         Ok(Self::over(file, path))
     }
 

@@ -73,7 +73,7 @@ async fn send(session: &Session, client: &Client, offset: u64, piece: Bytes) -> 
         let rest = piece.slice(from..);
         there = match client.upload(&session.id, there, rest).await {
             Ok(there) => there,
-            Err(error) if error.is_passing() => {
+            Err(error) if error.is_passing() || error.is_not_found() => {
                 session
                     .progress
                     .warn(Step::Transfer, format!("Cut at byte {there} ({error}); goes on there"));
@@ -101,7 +101,7 @@ where
     loop {
         match request().await {
             Ok(answer) => return Ok(answer),
-            Err(error) if error.is_passing() => {
+            Err(error) if error.is_passing() || error.is_not_found() => {
                 session.progress.warn(Step::Transfer, error.to_string());
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);

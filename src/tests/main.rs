@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in what it stands on too")]
 
 mod cluster;
+mod faults;
+mod full_sync;
 mod house;
 mod sample;
 mod support;

@@ -12,6 +12,7 @@ use tokio::process::{Child, Command};
 
 use crate::cli::Stop;
 use crate::cli::api::Api;
+use crate::cli::serve::NODE_LOG;
 
 /// What one node is told.
 pub(super) struct Plan<'a> {
@@ -45,7 +46,7 @@ impl Node {
         let failed = |error: std::io::Error| Stop::failed(format!("Cannot start {}: {error}.", plan.name));
         let home = plan.folder.join(plan.name.replace(' ', "-").to_lowercase());
         std::fs::create_dir(&home).map_err(failed)?;
-        let log = home.join("log");
+        let log = home.join(NODE_LOG);
         let mut command = Command::new(std::env::current_exe().map_err(failed)?);
         // Neither the settings nor the tandem.toml of whoever starts the demo reach its nodes.
         for name in SETTINGS {
@@ -53,7 +54,7 @@ impl Node {
         }
         let listen = format!("127.0.0.1:{}", plan.port);
         let process = command
-            .args(["serve", "--exit-with-parent"])
+            .args(["serve", "--exit-with-parent", "--temporary-home"])
             .current_dir(&home)
             .env("DATABASE_URL", plan.database_url)
             .env("TANDEM_NAME", plan.name)
