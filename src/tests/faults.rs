@@ -2,7 +2,7 @@
 
 use tandem::model::{Code, Phase, Step, StepState, SyncOptions, SyncStatus};
 
-use crate::support::{self, Database, Node, StatusCode, Written, nodes};
+use crate::support::{self, Database, Node, Proxy, StatusCode, Written, nodes};
 
 /// The sync failed in `step` with `code`, nothing was written, and the next one can start.
 async fn assert_failed_cleanly(
@@ -137,6 +137,49 @@ async fn a_trigger_that_changes_rows_all_the_same_is_noticed_before_the_commit()
 
     assert_failed_cleanly(&status, Some(Step::Restore), Code::VerifyFailed, &before, &target).await;
     assert!(status.error.unwrap().message.contains("public.genre"));
+}
+
+/// Every connection breaks after a part of the backup, the requests between included.
+async fn a_cut_network_only_costs_time(action: &str) {
+    let (source, target) = support::databases("pagila", "pagila_schema").await;
+    let (mut north, mut south) = nodes(&source, &target).await;
+    let (starter, other) = if action == "pull" { (&mut south, &north) } else { (&mut north, &south) };
+    let proxy = Proxy::start(other.port(), 120_000).await;
+    let peer = if action == "pull" { "north" } else { "south" };
+    starter.terminate().await;
+    starter.peer(peer, proxy.port());
+    starter.start().await;
+
+    let status = starter.sync(action, peer, &options()).await;
+
+    assert_eq!(status.phase, Phase::Verified, "{status:#?}");
+    assert!(proxy.cuts() >= 3, "{} cuts of {} bytes", proxy.cuts(), status.bytes_done);
+    support::assert_same_rows(&source, &target).await;
+}
+
+#[tokio::test]
+async fn a_pull_goes_on_where_the_connection_was_cut() {
+    a_cut_network_only_costs_time("pull").await;
+}
+
+#[tokio::test]
+async fn a_push_goes_on_where_the_connection_was_cut() {
+    a_cut_network_only_costs_time("push").await;
+}
+
+#[tokio::test]
+async fn a_peer_that_goes_away_after_the_commit_leaves_a_sync_that_is_completed() {
+    let (source, target) = support::databases("chinook", "chinook").await;
+    target.drift().await;
+    let (mut north, south) = nodes(&source, &target).await;
+    let id = south.start_sync("pull", "north", &options()).await.unwrap();
+    south.until(&id, |status| status.result.is_some()).await;
+
+    north.kill().await;
+
+    let ended = south.until(&id, |status| status.phase.is_final()).await;
+    assert!(ended.phase.is_committed(), "{ended:#?}");
+    assert!(ended.result.unwrap().updated > 0);
 }
 
 /// Starts a sync that waits for a lock in the given database, and returns when it waits in `step`.

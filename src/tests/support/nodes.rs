@@ -58,6 +58,10 @@ impl Node {
         Self { name: name.to_owned(), settings, data, port, http: reqwest::Client::new(), process: None }
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn peer(&mut self, name: &str, port: u16) {
         self.set("TANDEM_PEERS", &format!("{name}=http://127.0.0.1:{port}"));
     }
