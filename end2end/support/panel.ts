@@ -31,7 +31,16 @@ export class Panel {
     return this.page.getByRole('radio', { name: new RegExp(name) });
   }
 
+  /** Leaves the result of the last sync, if the page greets with one. */
+  async choosing(): Promise<void> {
+    const again = this.page.getByRole('link', { name: 'New sync' });
+    await expect(again.or(this.page.getByRole('button', { name: /^Start/ })).first()).toBeVisible();
+    if (await again.isVisible()) await again.click();
+    await expect(this.page.getByRole('button', { name: /^Start/ })).toBeVisible();
+  }
+
   async choose(direction: 'Pull' | 'Push', peer: string): Promise<void> {
+    await this.choosing();
     await this.peer(peer).check({ force: true });
     await this.page.getByRole('radio', { name: new RegExp(`^${direction}`) }).check({ force: true });
   }
@@ -41,7 +50,7 @@ export class Panel {
   }
 
   get status(): Locator {
-    return this.page.getByRole('status').first();
+    return this.page.getByRole('status');
   }
 
   get cancel(): Locator {

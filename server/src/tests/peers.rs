@@ -119,7 +119,7 @@ async fn nothing_that_was_signed_can_be_exchanged() {
     let node = support::start().await;
     let exchanges: [(&str, Exchange); 4] = [
         ("the body", |request| {
-            *request.body_mut() = Body::from(r#"{"request":{"protocol":9,"version":"x"}}"#)
+            *request.body_mut() = Body::from(r#"{"request":{"protocol":9,"version":"x"}}"#);
         }),
         ("the path", |request| *request.uri_mut() = "/api/sync/digest".parse().unwrap()),
         ("a query", |request| *request.uri_mut() = "/api/sync/hello?x=1".parse().unwrap()),
