@@ -28,6 +28,7 @@ pub(super) async fn push(session: &Session, client: &Client) -> Result<Outcome, 
         source::digests(session, &*snapshot).await?;
     }
     let ended = peer_ended(session).await;
+    source::remember_comparison(session, ended.result.as_ref()).await?;
     Ok(Outcome { phase: ended.phase, result: ended.result, message: ended.message })
 }
 

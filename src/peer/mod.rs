@@ -37,6 +37,7 @@ pub enum PeerError {
     NotCallable { peer: String },
     #[error("there is no peer named {peer}")]
     Unknown { peer: String },
+    /// Something is missing or wrong on this node.
     #[error("{reason}")]
     Unusable { reason: String },
 }
@@ -81,7 +82,8 @@ impl From<PeerError> for SyncError {
             PeerError::Unknown { .. } => {
                 SyncError::new(Code::NotFound, message).hint("The peers are listed in TANDEM_PEERS.")
             }
-            PeerError::Unusable { .. } => SyncError::new(Code::Internal, message),
+            PeerError::Unusable { .. } => SyncError::new(Code::Refused, message)
+                .hint("Set the same SYNC_REGISTRATION_KEY on both servers."),
         }
     }
 }
