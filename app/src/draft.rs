@@ -13,6 +13,8 @@ pub struct Draft {
     pub action: RwSignal<Direction>,
     pub method: RwSignal<Method>,
     pub options: RwSignal<SyncOptions>,
+    /// Start was pressed here: when the sync shows, the focus goes to it.
+    pub is_pressed: RwSignal<bool>,
 }
 
 impl Draft {
@@ -23,6 +25,7 @@ impl Draft {
             action: RwSignal::new(Direction::Pull),
             method: RwSignal::new(Method::Auto),
             options: RwSignal::new(SyncOptions::default()),
+            is_pressed: RwSignal::new(false),
         }
     }
 

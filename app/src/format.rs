@@ -117,10 +117,19 @@ pub fn age(then_us: i64, now_us: i64) -> String {
     }
 }
 
-/// Ends with a full stop, so that another sentence can follow.
+/// Begins with a capital and ends with a full stop, so that another sentence can follow.
 pub fn sentence(text: &str) -> String {
-    let text = text.trim();
-    if text.is_empty() || text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
+    let mut text = headline(text);
+    if !text.is_empty() && !text.ends_with(['.', '!', '?']) {
+        text.push('.');
+    }
+    text
+}
+
+/// Begins with a capital.
+pub fn headline(text: &str) -> String {
+    let mut letters = text.trim().chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// Whole percent, rounded down: 100 is said only when all is done.
@@ -224,7 +233,7 @@ mod tests {
 
     #[test]
     fn sentences_end() {
-        for (text, expected) in [("it is late", "it is late."), ("Done.", "Done."), ("", "")] {
+        for (text, expected) in [("it is late", "It is late."), ("Done.", "Done."), ("", "")] {
             assert_eq!(sentence(text), expected);
         }
     }

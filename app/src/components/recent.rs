@@ -54,7 +54,7 @@ fn Line(session: SessionSummary) -> impl IntoView {
 
 fn what(session: &SessionSummary) -> String {
     if let Some(error) = &session.error {
-        return error.message.clone();
+        return format::headline(&error.message);
     }
     if !session.phase.is_final() {
         return "Running now".to_owned();

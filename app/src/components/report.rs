@@ -2,7 +2,7 @@
 
 use crate::erase::Erase;
 use leptos::prelude::*;
-use tandem::model::{LogLine, SyncStatus};
+use tandem::model::{LogLine, SyncResult, SyncStatus};
 
 use super::link::EndedLink;
 use super::log::Log;
@@ -31,20 +31,19 @@ pub fn Report(status: SyncStatus, log: Vec<LogLine>) -> impl IntoView {
     view! {
         <Stage here there><EndedLink status=ended/></Stage>
         {match status.result.clone() {
-            Some(result) => view! { <Committed result status=status.clone()/> }.erase(),
-            None => view! { <NotCommitted status/> }.erase(),
+            Some(result) => view! { <Committed result status log/> }.erase(),
+            None => view! { <NotCommitted status log/> }.erase(),
         }}
-        <Log lines=log/>
     }
     .erase()
 }
 
 #[component]
-fn Committed(result: tandem::model::SyncResult, status: SyncStatus) -> impl IntoView {
+fn Committed(result: SyncResult, status: SyncStatus, log: Vec<LogLine>) -> impl IntoView {
     view! {
         <Totals result status=status.clone()/>
         <div class="split">
-            <PerTable status=status.clone()/>
+            <div><PerTable status=status.clone()/><Log lines=log/></div>
             <div><SessionFacts status=status.clone()/><Throughput status=Signal::stored(status)/></div>
         </div>
     }
@@ -52,10 +51,10 @@ fn Committed(result: tandem::model::SyncResult, status: SyncStatus) -> impl Into
 }
 
 #[component]
-fn NotCommitted(status: SyncStatus) -> impl IntoView {
+fn NotCommitted(status: SyncStatus, log: Vec<LogLine>) -> impl IntoView {
     view! {
         <div class="split">
-            <div><Stopped status=status.clone()/></div>
+            <div><Stopped status=status.clone()/><Log lines=log/></div>
             <div><AsItWas status=status.clone()/><SessionFacts status=status.clone()/></div>
         </div>
         <section class="panel" aria-labelledby="far">

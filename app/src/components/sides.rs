@@ -56,11 +56,8 @@ fn compared(here: Side, there: Side, comparison: &Comparison, now_us: i64) -> (S
     let said = if is_equal {
         "identical".to_owned()
     } else {
-        format!(
-            "{} of {} differ",
-            differing,
-            format::counted(remote.tables.max(differing), "table", "tables")
-        )
+        let all = format::counted(remote.tables.max(differing), "table", "tables");
+        format!("{differing} of {all} {}", if differing == 1 { "differs" } else { "differ" })
     };
     let teeth = |own: &Fingerprint, other: &Fingerprint| Teeth {
         own: Some(own.clone()),

@@ -2,11 +2,10 @@
 
 use crate::erase::Erase;
 use leptos::prelude::*;
-use tandem::model::{Code, DeletePolicy, Peer, Presence};
+use tandem::model::{DeletePolicy, Peer, Presence};
 
 use super::error_hint::ErrorHint;
 use crate::api::admin::FullSync;
-use crate::browser;
 use crate::draft::Draft;
 use crate::live::use_live;
 use crate::{format, text};
@@ -19,17 +18,6 @@ pub fn Start(draft: Draft) -> impl IntoView {
     let obstacle = Memo::new(move |_| match draft.peer_name().and_then(|name| live.peer(&name)) {
         Some(peer) => obstacle(&peer),
         None => Some("There is no other server yet.".to_owned()),
-    });
-    Effect::new(move || {
-        // A sync that was started, here or meanwhile elsewhere, takes over the page.
-        let has_taken_over = match start.value().get() {
-            Some(Ok(_)) => true,
-            Some(Err(error)) => error.code() == Some(Code::Busy) && live.is_running().get(),
-            None => false,
-        };
-        if has_taken_over {
-            browser::focus("status");
-        }
     });
     view! {
         <section class="panel" aria-label="Start">
@@ -46,6 +34,7 @@ pub fn Start(draft: Draft) -> impl IntoView {
                     aria-describedby=move || obstacle.read().is_some().then_some("obstacle")
                     on:click=move |_| {
                         if let Some(request) = draft.request() {
+                            draft.is_pressed.set(true);
                             start.dispatch(FullSync { request });
                         }
                     }

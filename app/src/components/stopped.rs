@@ -6,7 +6,7 @@ use leptos_router::components::A;
 use tandem::model::{Code, Phase, Step, SyncStatus};
 
 use super::icon::{Glyph, Icon};
-use crate::text;
+use crate::{format, text};
 
 #[component]
 pub fn Stopped(status: SyncStatus) -> impl IntoView {
@@ -78,7 +78,7 @@ fn said(status: &SyncStatus) -> (String, String, String) {
                 by.map(|by| by.hint.clone()).unwrap_or_default(),
             )
         }
-        (_, Some(error)) => (error.message.clone(), safe, error.hint.clone()),
+        (_, Some(error)) => (format::headline(&error.message), safe, error.hint.clone()),
         (Phase::Interrupted, None) => {
             ("The server or its peer went away in the middle".to_owned(), safe, String::new())
         }

@@ -7,6 +7,7 @@ use leptos_router::components::A;
 use leptos_router::hooks::use_query_map;
 use tandem::model::SyncStatus;
 
+use crate::browser;
 use crate::components::cancel_dialog::CancelSync;
 use crate::components::compare::CompareNow;
 use crate::components::link::RunningLink;
@@ -59,6 +60,12 @@ pub fn FullSync() -> impl IntoView {
         }
     });
     let draft = Draft::new(live);
+    Effect::new(move || {
+        if screen.get() == Screen::Running && draft.is_pressed.get_untracked() {
+            draft.is_pressed.set(false);
+            browser::focus("status");
+        }
+    });
     view! {
         <Title text=move || format!("Full Sync · {} · {}", live.local_name().get(), text::TITLE)/>
         <Head screen/>
