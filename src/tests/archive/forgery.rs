@@ -70,7 +70,7 @@ impl Forge {
 
 /// What the description says of one row of table a, whose columns are y and x.
 fn row_hash(y: &str, x: &str) -> u128 {
-    let hash = blake3::hash(format!("{x}\t{y}").as_bytes());
+    let hash = blake3::hash(format!("{:\n<64}", format!("{x}\t{y}")).as_bytes());
     u128::from_le_bytes(hash.as_bytes()[..16].try_into().unwrap())
 }
 
