@@ -43,7 +43,7 @@ check: ## The fast part of the tests: format, lints, the rule of who imports who
 bench: ## Measure against pg_dump, psql and COPY, and write BENCHMARKS.md
 	scripts/setup.sh rust cc wasm postgres
 	scripts/build.sh release
-	scripts/bench.sh
+	cargo run --quiet -p xtask -- bench
 
 dev: ## The demo, built again and started again at every change
 	scripts/setup.sh rust cc wasm postgres

@@ -59,10 +59,9 @@ async fn digest(
     Ok(TableDigest { name: table.name.to_string(), rows, hash: format!("{hash:032x}") })
 }
 
-/// Every table with all of its columns: what a comparison of two databases looks at.
+/// Every table with the columns that a sync moves: a comparison and the end of a sync give the same digests.
 pub(crate) fn everything(snapshot: &dyn Snapshot) -> Vec<Selected> {
-    let columns = |table: &Table| table.columns.iter().map(|column| column.name.clone()).collect();
-    snapshot.catalog().tables.iter().map(|table| (table.clone(), columns(table))).collect()
+    snapshot.catalog().tables.iter().map(|table| (table.clone(), table.stored_columns())).collect()
 }
 
 /// The tables that differ, or that only one side has.

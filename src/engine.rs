@@ -1,6 +1,6 @@
 //! The front door: everything that can be asked of a node, each a method of a few lines.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -34,6 +34,8 @@ pub struct Engine {
     presences: Presences,
     access: Arc<Access>,
     full_sync: FullSync,
+    /// What the last checks found; they start programs, so not every page makes them anew.
+    problems: Arc<Mutex<Vec<Check>>>,
     /// Ends with the last clone.
     _probing: Arc<AbortOnDropHandle<()>>,
 }
@@ -57,7 +59,6 @@ impl Engine {
 
         let presences = Presences::default();
         let probing = tokio::spawn(watch_presence(peers.clone(), presences.clone()));
-        let probing = Arc::new(AbortOnDropHandle::new(probing));
         let engine = Self {
             config,
             database,
@@ -66,8 +67,10 @@ impl Engine {
             presences,
             access: Arc::new(access),
             full_sync,
-            _probing: probing,
+            problems: Arc::default(),
+            _probing: Arc::new(AbortOnDropHandle::new(probing)),
         };
+        engine.check_node().await;
         Ok((engine, password))
     }
 
@@ -77,10 +80,17 @@ impl Engine {
 
     /// Checks pg_dump, versions, rights, disk, clock and peers.
     pub async fn doctor(&self) -> Vec<Check> {
-        let mut checks = self.database.checks().await;
-        checks.push(crate::spool_dir::check(&self.config.data_dir).await);
+        let mut checks = self.check_node().await;
         self.presences.probe(&self.peers).await;
         checks.extend(self.presences.list(&self.peers).iter().map(peer_check));
+        checks
+    }
+
+    async fn check_node(&self) -> Vec<Check> {
+        let mut checks = self.database.checks().await;
+        checks.push(crate::spool_dir::check(&self.config.data_dir).await);
+        let problems = checks.iter().filter(|check| check.state != CheckState::Passed).cloned().collect();
+        *self.problems.lock().unwrap_or_else(PoisonError::into_inner) = problems;
         checks
     }
 
@@ -95,8 +105,6 @@ impl Engine {
     pub async fn overview(&self) -> Result<Overview, SyncError> {
         let recent =
             self.store.history(&HistoryFilter { limit: RECENT, ..HistoryFilter::default() }).await?.sessions;
-        let mut problems = self.database.checks().await;
-        problems.retain(|check| check.state != CheckState::Passed);
         let current = self.full_sync.current().borrow().clone();
         Ok(Overview {
             local: self.local().await?,
@@ -104,13 +112,14 @@ impl Engine {
             current,
             recent,
             comparisons: self.store.comparisons().await?,
-            problems,
+            problems: self.problems.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             now_us: crate::clock::now_us(),
         })
     }
 
-    /// Probes every peer now, then answers like [`Engine::overview`].
+    /// Probes every peer and checks this node now, then answers like [`Engine::overview`].
     pub async fn refresh(&self) -> Result<Overview, SyncError> {
+        self.check_node().await;
         self.presences.probe(&self.peers).await;
         self.overview().await
     }

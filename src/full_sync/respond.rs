@@ -14,6 +14,7 @@ pub(super) async fn serve_backup(session: &Session) -> Result<Outcome, SyncError
     }
     drop(snapshot);
     let ended = starter_ended(session).await?;
+    source::remember_comparison(session, ended.result.as_ref()).await?;
     Ok(Outcome { phase: ended.phase, result: ended.result, message: ended.message })
 }
 

@@ -6,7 +6,7 @@ use super::session::Session;
 use crate::archive::SpoolWriter;
 use crate::compare;
 use crate::database::Snapshot;
-use crate::model::{Step, SyncError, TableDigest};
+use crate::model::{Comparison, Step, SyncError, SyncResult, TableDigest};
 use crate::{backup, catalog::Catalog};
 
 /// Writes the backup. The snapshot stays open for the digests.
@@ -45,9 +45,7 @@ pub(super) async fn digests(
     session: &Session,
     snapshot: &dyn Snapshot,
 ) -> Result<Vec<TableDigest>, SyncError> {
-    let selected: Vec<compare::Selected> =
-        snapshot.catalog().tables.iter().map(|table| (table.clone(), table.stored_columns())).collect();
-    let digests = compare::digests(snapshot, &selected, |_| session.progress.touch())
+    let digests = compare::digests(snapshot, &compare::everything(snapshot), |_| session.progress.touch())
         .await
         .map_err(|error| SyncError::from(error).at(Step::Verify))?;
     session.digests.send_replace(Some(digests.clone()));
@@ -60,4 +58,22 @@ fn show_tables(session: &Session, catalog: &Catalog) {
     for skipped in &catalog.skipped {
         session.progress.info(Step::Backup, format!("Not synced: {} ({})", skipped.name, skipped.reason));
     }
+}
+
+/// The source learns from the target how the two compare.
+pub(super) async fn remember_comparison(
+    session: &Session,
+    result: Option<&SyncResult>,
+) -> Result<(), SyncError> {
+    let Some(SyncResult { source: Some(source), target: Some(target), differing, .. }) = result else {
+        return Ok(());
+    };
+    let comparison = Comparison {
+        peer: session.peer.clone(),
+        at_us: target.at_us,
+        local: source.clone(),
+        remote: target.clone(),
+        differing: differing.clone(),
+    };
+    Ok(session.node.store.save_comparison(&comparison).await?)
 }

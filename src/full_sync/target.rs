@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::session::{Outcome, Session};
 use crate::archive::{ArchiveReader, Spool};
-use crate::clock::now_us;
 use crate::compare;
 use crate::model::{Phase, Relation, Step, SyncError, SyncResult, TableDigest};
 use crate::restore::{self, Merged, Options, Plan, Staged};
@@ -84,9 +83,10 @@ fn result(plan: &Plan, merged: &Merged, staged: &Staged) -> SyncResult {
         relation: Relation::Unverified { reason: "Not compared yet.".to_owned() },
         source: None,
         target: None,
+        differing: Vec::new(),
         tables_changed: merged.tables.iter().filter(|counts| counts.written() > 0).count() as u64,
         sequences_raised: 0,
-        skipped: Vec::new(),
+        skipped: plan.skipped.clone(),
     }
 }
 
@@ -112,10 +112,12 @@ async fn verify(
     progress.enter(Step::Verify, "Waits for the source's own comparison");
     let theirs = session.source_digests().await;
 
-    let at_us = now_us();
-    result.source = Some(compare::fingerprint(&theirs, at_us));
-    result.target = Some(compare::fingerprint(&ours, at_us));
+    let comparison = compare::compare(&session.peer, &ours, &theirs);
+    session.node.store.save_comparison(&comparison).await.map_err(at(Step::Verify))?;
     result.relation = relation(&ours, &theirs, merged);
+    result.source = Some(comparison.remote);
+    result.target = Some(comparison.local);
+    result.differing = comparison.differing;
     match &result.relation {
         Relation::Identical => {
             progress.info(Step::Verify, format!("Identical: {tables} tables, {} rows", result.rows));
@@ -130,8 +132,6 @@ async fn verify(
     }
     progress.step(Step::Verify, tables, Some(tables));
     progress.done(Step::Verify, "Compared");
-    let comparison = compare::compare(&session.peer, &ours, &theirs);
-    session.node.store.save_comparison(&comparison).await.map_err(at(Step::Verify))?;
     Ok(())
 }
 

@@ -243,6 +243,9 @@ pub struct SyncResult {
     pub source: Option<Fingerprint>,
     /// The target after the commit.
     pub target: Option<Fingerprint>,
+    /// `schema.table` of those that differ all the same: the target has rows of its own, or was written to since.
+    #[serde(default)]
+    pub differing: Vec<String>,
     /// Tables of which at least one row was written.
     pub tables_changed: u64,
     pub sequences_raised: u64,

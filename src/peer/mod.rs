@@ -37,6 +37,7 @@ pub enum PeerError {
     NotCallable { peer: String },
     #[error("there is no peer named {peer}")]
     Unknown { peer: String },
+    /// Something is missing or wrong on this node.
     #[error("{reason}")]
     Unusable { reason: String },
 }
@@ -45,6 +46,11 @@ impl PeerError {
     /// Worth another try: the network or the peer's process, not its answer.
     pub fn is_passing(&self) -> bool {
         matches!(self, PeerError::Unreachable { .. })
+    }
+
+    /// The peer knows the session no more, or not yet.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, PeerError::Refused { error, .. } if error.code == Code::NotFound)
     }
 }
 
@@ -76,7 +82,8 @@ impl From<PeerError> for SyncError {
             PeerError::Unknown { .. } => {
                 SyncError::new(Code::NotFound, message).hint("The peers are listed in TANDEM_PEERS.")
             }
-            PeerError::Unusable { .. } => SyncError::new(Code::Internal, message),
+            PeerError::Unusable { .. } => SyncError::new(Code::Refused, message)
+                .hint("Set the same SYNC_REGISTRATION_KEY on both servers."),
         }
     }
 }
@@ -84,7 +91,7 @@ impl From<PeerError> for SyncError {
 /// The peers of the configuration.
 #[derive(Clone)]
 pub(crate) struct Peers {
-    http: reqwest::Client,
+    http: client::Http,
     own_name: String,
     key: Option<Secret>,
     addresses: Vec<PeerAddress>,

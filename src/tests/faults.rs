@@ -1,9 +1,8 @@
 //! What goes wrong in each step: the session ends by itself, says why, and the target is as it was.
 
-use reqwest::StatusCode;
 use tandem::model::{Code, Phase, Step, StepState, SyncOptions, SyncStatus};
 
-use crate::support::{self, Database, Node, Written, nodes};
+use crate::support::{self, Database, Node, Proxy, StatusCode, Written, nodes};
 
 /// The sync failed in `step` with `code`, nothing was written, and the next one can start.
 async fn assert_failed_cleanly(
@@ -30,7 +29,7 @@ async fn a_dump_that_breaks_off_fails_in_backup() {
     let (mut north, south) = nodes(&source, &target).await;
     let folder = tempfile::tempdir().unwrap();
     // A real pg_dump behind a door that closes: it prints a part and then fails, or ends as if all were well.
-    for (ending, word) in [("exit 3", "exit status: 3"), ("exit 0", "ends"), ("kill -9 $$", "signal: 9")] {
+    for (ending, word) in [("exit 3", "exit status: 3"), ("exit 0", "cut off"), ("kill -9 $$", "signal: 9")] {
         let script = format!(
             "#!/bin/bash\nif [ \"$1\" = --version ]; then exec /usr/bin/pg_dump --version; fi\n/usr/bin/pg_dump \"$@\" | head -c 200000\necho 'disk on fire' >&2\n{ending}\n"
         );
@@ -140,6 +139,49 @@ async fn a_trigger_that_changes_rows_all_the_same_is_noticed_before_the_commit()
     assert!(status.error.unwrap().message.contains("public.genre"));
 }
 
+/// Every connection breaks after a part of the backup, the requests between included.
+async fn a_cut_network_only_costs_time(action: &str) {
+    let (source, target) = support::databases("pagila", "pagila_schema").await;
+    let (mut north, mut south) = nodes(&source, &target).await;
+    let (starter, other) = if action == "pull" { (&mut south, &north) } else { (&mut north, &south) };
+    let proxy = Proxy::start(other.port(), 120_000).await;
+    let peer = if action == "pull" { "north" } else { "south" };
+    starter.terminate().await;
+    starter.peer(peer, proxy.port());
+    starter.start().await;
+
+    let status = starter.sync(action, peer, &options()).await;
+
+    assert_eq!(status.phase, Phase::Verified, "{status:#?}");
+    assert!(proxy.cuts() >= 3, "{} cuts of {} bytes", proxy.cuts(), status.bytes_done);
+    support::assert_same_rows(&source, &target).await;
+}
+
+#[tokio::test]
+async fn a_pull_goes_on_where_the_connection_was_cut() {
+    a_cut_network_only_costs_time("pull").await;
+}
+
+#[tokio::test]
+async fn a_push_goes_on_where_the_connection_was_cut() {
+    a_cut_network_only_costs_time("push").await;
+}
+
+#[tokio::test]
+async fn a_peer_that_goes_away_after_the_commit_leaves_a_sync_that_is_completed() {
+    let (source, target) = support::databases("chinook", "chinook").await;
+    target.drift().await;
+    let (mut north, south) = nodes(&source, &target).await;
+    let id = south.start_sync("pull", "north", &options()).await.unwrap();
+    south.until(&id, |status| status.result.is_some()).await;
+
+    north.kill().await;
+
+    let ended = south.until(&id, |status| status.phase.is_final()).await;
+    assert!(ended.phase.is_committed(), "{ended:#?}");
+    assert!(ended.result.unwrap().updated > 0);
+}
+
 /// Starts a sync that waits for a lock in the given database, and returns when it waits in `step`.
 async fn held_in(starter: &Node, action: &str, peer: &str, step: Step) -> String {
     let id = starter.start_sync(action, peer, &options()).await.unwrap();
@@ -154,7 +196,7 @@ async fn a_second_start_is_told_which_sync_runs() {
     let (source, target) = support::databases("chinook", "chinook").await;
     let (north, south) = nodes(&source, &target).await;
     let mut lock = target.connect().await;
-    sqlx::raw_sql("begin; lock table genre in access exclusive mode").execute(&mut lock).await.unwrap();
+    sqlx::raw_sql("begin; lock table genre in share row exclusive mode").execute(&mut lock).await.unwrap();
     let id = held_in(&south, "pull", "north", Step::Restore).await;
 
     for (node, action, peer) in

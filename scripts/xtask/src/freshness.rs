@@ -1,4 +1,4 @@
-//! What a build is made of → a note in the built folder, so that the next build with the same parts does nothing.
+//! What a build is made of → a note beside the built folder, so that the next build with the same parts does nothing.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,9 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::Mode;
 
-/// One line a file: path, size, time of the last change. Hidden from the browser by its leading dot.
-const NOTE: &str = ".inputs";
-
+/// One line a file: path, size, time of the last change.
 pub(crate) struct Inputs(String);
 
 impl Inputs {
@@ -32,12 +30,17 @@ impl Inputs {
     }
 
     pub(crate) fn are_those_of(&self, site: &Path) -> bool {
-        fs::read_to_string(site.join(NOTE)).is_ok_and(|note| note == self.0)
+        site.is_dir() && fs::read_to_string(note(site)).is_ok_and(|note| note == self.0)
     }
 
     pub(crate) fn write(&self, site: &Path) -> Result<()> {
-        fs::write(site.join(NOTE), &self.0).context("cannot note what the panel was built from")
+        fs::write(note(site), &self.0).context("cannot note what the panel was built from")
     }
+}
+
+/// Not inside, because everything inside is served to browsers.
+fn note(site: &Path) -> PathBuf {
+    site.with_extension("inputs")
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {

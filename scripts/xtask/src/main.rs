@@ -1,7 +1,8 @@
-//! The panel's sources → the folder of files that the server embeds: `cargo run -p xtask -- panel [--release]`.
+//! The build steps that are programs: `cargo run -p xtask -- panel [--release] | bench`.
 
 #![expect(clippy::print_stdout, reason = "a tool for the terminal")]
 
+mod bench;
 mod compress;
 mod freshness;
 mod panel;
@@ -13,10 +14,11 @@ mod wasm;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-usage: cargo run -p xtask -- panel [--release]
+usage: cargo run -p xtask -- panel [--release] | bench
 
-Builds the panel for the browser into the site folder ($TANDEM_SITE, else target/site).
---release makes it small: optimised for size, without names, compressed as far as it goes.";
+panel builds the panel for the browser into the site folder ($TANDEM_SITE, else target/site).
+      --release makes it small: optimised for size, without names, compressed as far as it goes.
+bench measures target/release/tandem against PostgreSQL's own tools and writes BENCHMARKS.md.";
 
 /// How much time the build may take to make the panel small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,18 +30,19 @@ enum Mode {
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let mode = match arguments.as_slice() {
-        ["panel"] => Mode::Debug,
-        ["panel", "--release"] => Mode::Release,
+    let done = match arguments.as_slice() {
+        ["panel"] => panel::build(Mode::Debug),
+        ["panel", "--release"] => panel::build(Mode::Release),
+        ["bench"] => bench::run(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
         }
     };
-    match panel::build(mode) {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("panel: {error:#}");
+            eprintln!("{}: {error:#}", arguments[0]);
             ExitCode::FAILURE
         }
     }

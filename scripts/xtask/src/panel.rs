@@ -33,8 +33,8 @@ pub(crate) fn build(mode: Mode) -> Result<()> {
     compress::folder(&pkg, mode)?;
     size::report(&pkg, mode)?;
 
-    inputs.write(&fresh)?;
-    swap(&fresh, &paths.site)
+    swap(&fresh, &paths.site)?;
+    inputs.write(&paths.site)
 }
 
 fn copy_public(from: &Path, to: &Path) -> Result<()> {

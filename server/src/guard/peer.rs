@@ -14,8 +14,8 @@ use tracing::warn;
 use crate::error::Refusal;
 use crate::node::Node;
 
-/// The largest body of a control call; a report with the digests of some thousand tables fits.
-pub(crate) const CONTROL_LIMIT_BYTES: usize = 2 << 20;
+/// The largest body of a control call: a report on a database of 50,000 tables fits.
+pub(crate) const CONTROL_LIMIT_BYTES: usize = 16 << 20;
 /// The largest chunk of an upload.
 pub(crate) const CHUNK_LIMIT_BYTES: usize = 8 << 20;
 /// A body that takes longer is cut off: 8 MiB pass in this time at 30 kB/s.

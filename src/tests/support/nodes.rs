@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use futures::StreamExt;
-use reqwest::StatusCode;
+pub(crate) use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tandem::model::{Comparison, SessionDetail, SyncOptions, SyncStatus};
 use tempfile::TempDir;
@@ -52,10 +52,14 @@ impl Node {
             ("TANDEM_ADMIN_PASSWORD", "password of the tests".to_owned()),
             ("SYNC_REGISTRATION_KEY", KEY.to_owned()),
         ];
-        // Already installed by another test: fine.
-        rustls::crypto::ring::default_provider().install_default().ok();
+        static PROVIDER: std::sync::Once = std::sync::Once::new();
+        PROVIDER.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
         let settings = settings.map(|(name, value)| (name.to_owned(), value)).to_vec();
         Self { name: name.to_owned(), settings, data, port, http: reqwest::Client::new(), process: None }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     pub(crate) fn peer(&mut self, name: &str, port: u16) {

@@ -1,0 +1,87 @@
+// When the other side is away, or does not know us: the panel says so, and what to do.
+
+import { resolve } from 'node:path';
+
+import { ended, heldBeforeCommit } from '../support/moments.ts';
+import { OwnNode, startSync } from '../support/node.ts';
+import { expectGoodLooks } from '../support/looks.ts';
+import { Panel } from '../support/panel.ts';
+import { freePort } from '../support/process.ts';
+import { contents, createDatabase, runFile } from '../support/psql.ts';
+import { expect, test } from '../support/fixtures.ts';
+
+const SHOP = resolve(import.meta.dirname, '../../src/demo/shop');
+const KEY = 'the key of both nodes';
+
+test('a peer that is away is shown as offline and cannot be chosen to start', async ({ page, servers }) => {
+  const nowhere = await freePort();
+  const lonely = await OwnNode.start({
+    name: 'Lonely Office',
+    databaseUrl: await createDatabase(servers.target.database_url, 'lonely'),
+    peers: `Island Branch=http://127.0.0.1:${nowhere}`,
+    key: KEY,
+  });
+  const panel = new Panel(page, lonely);
+  await panel.signIn();
+
+  await expect(page.getByText(/offline/i).filter({ visible: true }).first()).toBeVisible();
+  await expect(panel.start('Pull')).toBeDisabled();
+  await expectGoodLooks(page, 'full-sync-offline');
+  await lonely.stop();
+});
+
+test('a peer with another registration key is refused, and the panel says so', async ({ page, servers }) => {
+  const { source, target } = servers;
+  const stranger = await OwnNode.start({
+    // A name that the peer knows: it is the key that is wrong.
+    name: target.name,
+    databaseUrl: await createDatabase(target.database_url, 'stranger'),
+    peers: `${source.name}=${source.url}`,
+    key: 'a key that nobody else has',
+  });
+  const panel = new Panel(page, stranger);
+  await panel.signIn();
+
+  await expect(page.getByText(/registration key/i).filter({ visible: true }).first()).toBeVisible();
+  await expectGoodLooks(page, 'full-sync-wrong-key');
+  await stranger.stop();
+});
+
+test('a peer that dies in the middle leaves the target as it was, and the next sync works', async ({ page, servers }) => {
+  const [here, there] = [await freePort(), await freePort()];
+  const [mine, theirs] = [
+    await createDatabase(servers.target.database_url, 'pair_mine'),
+    await createDatabase(servers.source.database_url, 'pair_theirs'),
+  ];
+  for (const database of [mine, theirs]) await runFile(database, `${SHOP}/schema.sql`);
+  await runFile(theirs, `${SHOP}/data.sql`);
+  const plan = { name: 'North', databaseUrl: theirs, peers: 'South', key: KEY, port: there };
+  const south = await OwnNode.start({
+    name: 'South',
+    databaseUrl: mine,
+    peers: `North=http://127.0.0.1:${there}`,
+    key: KEY,
+    port: here,
+  });
+  let north = await OwnNode.start(plan);
+  const panel = new Panel(page, south);
+  await panel.signIn();
+  const before = await contents(mine);
+  const lock = await heldBeforeCommit(north);
+
+  await panel.choose('Push', 'North');
+  await panel.start('Push').click();
+  await expect(panel.cancel).toBeVisible();
+  await north.kill();
+
+  await expect(panel.status).toContainText(/interrupted|failed/i);
+  await lock.release();
+  await expectGoodLooks(page, 'full-sync-failed');
+  expect(await contents(mine)).toEqual(before);
+  north = await OwnNode.start(plan);
+  const end = await ended(south, await startSync(south, 'pull', 'North'));
+  expect(end.phase).toBe('verified');
+  expect(await contents(mine)).toEqual(await contents(theirs));
+  await south.stop();
+  await north.stop();
+});
