@@ -5,8 +5,8 @@
 //! ```text
 //! archive = magic (8 bytes) version (u32)            numbers are little-endian
 //!           frame(manifest)
-//!           { frame(table) { frame(rows) } frame(table end) }      each section once, in any order; a
-//!                                                                    partitioned one in one piece or more
+//!           { frame(table) { frame(rows) } frame(table end) }      each section once, in any order;
+//!                                                                  a partitioned one in one piece or more
 //!           frame(end)                                             and nothing after it
 //!
 //! frame   = kind (u8) payload length (u32) raw length (u32) hash (32 bytes) payload
@@ -98,7 +98,7 @@ pub struct SequenceValue {
     pub is_called: bool,
 }
 
-/// What went through one table: the trailer of its rows.
+/// What went through one table, or one piece of a partitioned one: the trailer of its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TableTotals {
     pub rows: u64,

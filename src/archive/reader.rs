@@ -145,7 +145,7 @@ impl ArchiveReader {
         match ahead.work {
             Work::Refused(error) => Err(error),
             Work::Table(index, order) => {
-                self.content.check_begins(index).map_err(refuse)?;
+                self.content.begin_table(index).map_err(refuse)?;
                 self.open = Some(OpenTable { index, hasher: TableHasher::with_order(order), raw_bytes: 0 });
                 Ok(Event::Table(index))
             }

@@ -42,13 +42,9 @@ impl Spool {
     /// Makes the file, for the owner's eyes only. Its folder must exist, the file must not.
     pub fn create(path: impl Into<PathBuf>) -> io::Result<(SpoolWriter, Arc<Self>)> {
         let path = path.into();
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| named(&error, "make", &path))?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(0o600);
+        let file = options.open(&path).map_err(|error| named(&error, "make", &path))?;
         Ok(Self::over(file, path))
     }
 
@@ -225,4 +221,25 @@ fn named(error: &io::Error, verb: &str, path: &Path) -> io::Error {
 /// The runtime is shutting down, or the work panicked.
 fn stopped(error: JoinError) -> io::Error {
     io::Error::other(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `/dev/full` is a disk without room. The spool gets a link to it, so that it removes only the link.
+    #[tokio::test]
+    async fn a_full_disk_is_named_and_nothing_counts_as_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("spool");
+        std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+        let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        let (mut writer, spool) = Spool::over(file, path.clone());
+
+        let error = writer.append(Bytes::from("rows")).await.unwrap_err();
+
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+        assert_eq!(spool.len(), 0);
+    }
 }

@@ -14,7 +14,9 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::codec::{Codec, Packed, lanes};
 use super::digest::{ColumnOrder, TableHasher, hex};
 use super::frame::{self, FRAME_RAW, HEADER_LEN, Hash, Header, Kind, MAX_RECORD};
-use super::{ArchiveError, ArchiveTotals, FORMAT, Manifest, SequenceValue, SpoolWriter, TableTotals};
+use super::{
+    ArchiveError, ArchiveTotals, FORMAT, Manifest, Section, SequenceValue, SpoolWriter, TableTotals,
+};
 
 /// How rows are packed. Part of what makes the bytes: another level gives other bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,12 +76,13 @@ impl ArchiveWriter {
         Ok(writer)
     }
 
-    /// The rows that follow belong to the manifest's section `index`. Each section comes once.
+    /// The rows that follow belong to the manifest's section `index`. Each section comes once, one of a partitioned
+    /// table as often as needed.
     pub async fn begin_table(&mut self, index: usize) -> Result<(), ArchiveError> {
         if self.open.is_some() {
             return Err(unfit("a table begins inside another one"));
         }
-        self.content.check_begins(index).map_err(unfit)?;
+        self.content.begin_table(index).map_err(unfit)?;
         let number = u32::try_from(index).map_err(|error| unfit(error.to_string()))?;
         self.record(Kind::Table, &number.to_le_bytes()).await?;
         self.open = Some(OpenTable {
@@ -214,10 +217,13 @@ impl EndRecord {
 /// What has gone through so far: the same rules for the writer and for the reader.
 pub(super) struct Content {
     manifest: Hash,
-    begun: BTreeSet<usize>,
-    /// Sections that may come in pieces.
-    partitioned: Vec<bool>,
-    ended: Vec<Option<TableTotals>>,
+    sections: Vec<SectionState>,
+}
+
+struct SectionState {
+    may_repeat: bool,
+    has_begun: bool,
+    totals: TableTotals,
 }
 
 impl Content {
@@ -235,27 +241,29 @@ impl Content {
                 return Err(unfit(format!("a column of {} stands twice in the manifest", section.table)));
             }
         }
-        let ended = vec![None; manifest.sections.len()];
-        let partitioned = manifest.sections.iter().map(|section| section.partitioned).collect();
-        Ok(Self { manifest: blake3::hash(json).into(), begun: BTreeSet::new(), partitioned, ended })
+        let section = |section: &Section| SectionState {
+            may_repeat: section.partitioned,
+            has_begun: false,
+            totals: TableTotals::default(),
+        };
+        let sections = manifest.sections.iter().map(section).collect();
+        Ok(Self { manifest: blake3::hash(json).into(), sections })
     }
 
-    pub(super) fn check_begins(&mut self, index: usize) -> Result<(), String> {
-        if index >= self.ended.len() {
-            return Err(format!("there is no section {index}"));
-        }
-        if !self.begun.insert(index) && !self.partitioned[index] {
+    pub(super) fn begin_table(&mut self, index: usize) -> Result<(), String> {
+        let section = self.sections.get_mut(index).ok_or_else(|| format!("there is no section {index}"))?;
+        if section.has_begun && !section.may_repeat {
             return Err(format!("section {index} comes twice"));
         }
+        section.has_begun = true;
         Ok(())
     }
 
     pub(super) fn end_table(&mut self, index: usize, totals: TableTotals) {
-        // Content hashes are sums, so the pieces of a section add up.
-        let sum = self.ended[index].get_or_insert_default();
+        let sum = &mut self.sections[index].totals;
         sum.rows += totals.rows;
-        sum.raw_bytes += totals.raw_bytes;
         sum.hash = sum.hash.wrapping_add(totals.hash);
+        sum.raw_bytes += totals.raw_bytes;
     }
 
     /// The record that belongs to what went through, if everything did.
@@ -266,15 +274,17 @@ impl Content {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.manifest);
         let (mut rows, mut raw_bytes) = (0, 0);
-        for (index, totals) in self.ended.iter().enumerate() {
-            let totals = totals.ok_or_else(|| format!("the rows of section {index} are missing"))?;
-            hasher.update(&totals.bytes());
-            rows += totals.rows;
-            raw_bytes += totals.raw_bytes;
+        for (index, section) in self.sections.iter().enumerate() {
+            if !section.has_begun {
+                return Err(format!("the rows of section {index} are missing"));
+            }
+            hasher.update(&section.totals.bytes());
+            rows += section.totals.rows;
+            raw_bytes += section.totals.raw_bytes;
         }
         hasher.update(&serde_json::to_vec(&sequences).map_err(|error| error.to_string())?);
         let content_hash = hasher.finalize().to_hex().to_string();
-        Ok(EndRecord { sequences, tables: self.ended.len(), rows, raw_bytes, content_hash })
+        Ok(EndRecord { sequences, tables: self.sections.len(), rows, raw_bytes, content_hash })
     }
 }
 

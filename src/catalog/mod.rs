@@ -18,7 +18,7 @@ pub struct Catalog {
     /// In the order of their names.
     pub tables: Vec<Table>,
     /// Found, but never synced. Not part of the fingerprint.
-    #[serde(skip)]
+    #[serde(default)]
     pub skipped: Vec<Skipped>,
 }
 

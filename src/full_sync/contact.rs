@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::session::Session;
 use crate::model::wire::Report;
 use crate::model::{Code, SyncError, SyncStatus};
-use crate::peer::{Client, PeerError};
+use crate::peer::Client;
 
 const EVERY: Duration = Duration::from_millis(250);
 /// The last word is worth some tries, but not the admin's time: without it the peer's watchdog ends the session.
@@ -21,7 +21,7 @@ pub(super) async fn keep(session: &Session, client: &Client) -> SyncError {
             Ok(reply) => session.hear_status(reply.status, reply.digests),
             // The transfer notices a lost connection too; a silent peer is the watchdog's business.
             Err(error) if error.is_passing() => tracing::debug!(%error, "a report was not answered"),
-            Err(PeerError::Refused { error, .. }) if error.code == Code::NotFound => {
+            Err(error) if error.is_not_found() => {
                 return SyncError::new(
                     Code::Interrupted,
                     format!("{} does not know this session any more.", session.peer),

@@ -75,5 +75,10 @@ async fn download_rest(session: &Session, client: &Client, spool: &mut SpoolWrit
 }
 
 fn sort(error: PeerError) -> Failure {
-    if error.is_passing() { Failure::Passing(error.to_string()) } else { Failure::Final(error.into()) }
+    // How a session has ended at the peer comes by its report, with the reason.
+    if error.is_passing() || error.is_not_found() {
+        Failure::Passing(error.to_string())
+    } else {
+        Failure::Final(error.into())
+    }
 }

@@ -13,8 +13,10 @@ use crate::model::wire::RestoreBackup;
 use crate::model::{Step, SyncError, SyncStatus};
 use crate::peer::{Client, PeerError};
 
-/// One request carries so many bytes at most.
-const PIECE: usize = 4 * 1024 * 1024;
+/// One request carries so many bytes at most: what a proxy with usual settings lets through.
+const PIECE: usize = 1024 * 1024;
+/// And after cuts at least so many: a piece counts only when it has arrived whole.
+const SMALLEST_PIECE: usize = 32 * 1024;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Brings the peer's database to the state of ours.
@@ -67,16 +69,17 @@ async fn upload(session: &Session, client: &Client, spool: Arc<Spool>) -> Result
 /// Brings one piece to the peer, however often the connection breaks.
 async fn send(session: &Session, client: &Client, offset: u64, piece: Bytes) -> Result<(), SyncError> {
     let end = offset + piece.len() as u64;
-    let mut there = offset;
+    let (mut there, mut size) = (offset, piece.len());
     while there < end {
         let from = usize::try_from(there - offset).unwrap_or(usize::MAX);
-        let rest = piece.slice(from..);
+        let rest = piece.slice(from..piece.len().min(from + size));
         there = match client.upload(&session.id, there, rest).await {
             Ok(there) => there,
-            Err(error) if error.is_passing() => {
+            Err(error) if error.is_passing() || error.is_not_found() => {
                 session
                     .progress
                     .warn(Step::Transfer, format!("Cut at byte {there} ({error}); goes on there"));
+                size = (size / 2).max(SMALLEST_PIECE);
                 retried(session, || client.uploaded(session.id.clone())).await?
             }
             Err(error) => return Err(error.into()),
@@ -101,7 +104,7 @@ where
     loop {
         match request().await {
             Ok(answer) => return Ok(answer),
-            Err(error) if error.is_passing() => {
+            Err(error) if error.is_passing() || error.is_not_found() => {
                 session.progress.warn(Step::Transfer, error.to_string());
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);

@@ -86,7 +86,7 @@ fn result(plan: &Plan, merged: &Merged, staged: &Staged) -> SyncResult {
         target: None,
         tables_changed: merged.tables.iter().filter(|counts| counts.written() > 0).count() as u64,
         sequences_raised: 0,
-        skipped: Vec::new(),
+        skipped: plan.skipped.clone(),
     }
 }
 

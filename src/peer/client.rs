@@ -19,17 +19,20 @@ use crate::model::wire::{
     Accepted, DigestReply, DigestRequest, HelloReply, HelloRequest, InitiateBackup, PROTOCOL, ReceiveBackup,
     Report, ReportReply, RestoreBackup,
 };
-use crate::model::{SessionId, SyncError};
+use crate::model::{Code, SessionId, SyncError};
 
 /// A control call is answered at once or not at all.
 const ANSWER: Duration = Duration::from_secs(15);
 /// A comparison reads the peer's whole database first.
 const LONG_ANSWER: Duration = Duration::from_secs(600);
 
+/// One connection pool for all peers.
+pub(super) type Http = reqwest::Client;
+
 /// Calls one peer.
 #[derive(Clone)]
 pub(crate) struct Client {
-    http: reqwest::Client,
+    http: Http,
     own_name: String,
     peer: String,
     url: Url,
@@ -54,8 +57,8 @@ struct Refusal {
     error: SyncError,
 }
 
-/// One connection pool for all peers. No redirects, no proxies from the environment, no limit on a whole transfer.
-pub(super) fn http() -> Result<reqwest::Client, PeerError> {
+/// No redirects, no proxies from the environment, no limit on a whole transfer.
+pub(super) fn http() -> Result<Http, PeerError> {
     // An error only says that a provider is installed already.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("the TLS provider was installed before");
@@ -70,7 +73,7 @@ pub(super) fn http() -> Result<reqwest::Client, PeerError> {
 }
 
 impl Client {
-    pub(super) fn new(http: reqwest::Client, own_name: String, peer: String, url: Url, key: Secret) -> Self {
+    pub(super) fn new(http: Http, own_name: String, peer: String, url: Url, key: Secret) -> Self {
         Self { http, own_name, peer, url, key }
     }
 
@@ -198,12 +201,13 @@ impl Client {
             return Ok(response);
         }
         let text = response.bytes().await.map_err(|cause| self.unreachable(&cause))?;
+        let refused = |error| PeerError::Refused { peer: self.peer.clone(), error, status: status.as_u16() };
         match serde_json::from_slice::<Refusal>(&text) {
-            Ok(refusal) => Err(PeerError::Refused {
-                peer: self.peer.clone(),
-                error: refusal.error,
-                status: status.as_u16(),
-            }),
+            Ok(refusal) => Err(refused(refusal.error)),
+            // The answer to HEAD has no body.
+            Err(_) if text.is_empty() && status == StatusCode::NOT_FOUND => {
+                Err(refused(SyncError::new(Code::NotFound, "There is no such session.")))
+            }
             Err(_) => Err(self.nonsense(&format!(
                 "it answers {status} without saying why; is that address a Tandem node?"
             ))),

@@ -46,6 +46,11 @@ impl PeerError {
     pub fn is_passing(&self) -> bool {
         matches!(self, PeerError::Unreachable { .. })
     }
+
+    /// The peer knows the session no more, or not yet.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, PeerError::Refused { error, .. } if error.code == Code::NotFound)
+    }
 }
 
 impl From<PeerError> for SyncError {
@@ -84,7 +89,7 @@ impl From<PeerError> for SyncError {
 /// The peers of the configuration.
 #[derive(Clone)]
 pub(crate) struct Peers {
-    http: reqwest::Client,
+    http: client::Http,
     own_name: String,
     key: Option<Secret>,
     addresses: Vec<PeerAddress>,

@@ -4,6 +4,7 @@ use super::RestoreError;
 use crate::archive::Manifest;
 use crate::catalog::{Catalog, Severity, drift, parents_first};
 use crate::database::Incoming;
+use crate::model::Skipped;
 
 /// What will be restored.
 pub(crate) struct Plan {
@@ -11,6 +12,8 @@ pub(crate) struct Plan {
     pub incoming: Vec<Incoming>,
     /// Indexes into `incoming`: parents before children.
     pub order: Vec<usize>,
+    /// What the source has and never gives away.
+    pub skipped: Vec<Skipped>,
     /// What was found and is tolerated, for the log.
     pub notes: Vec<String>,
 }
@@ -62,5 +65,5 @@ pub(crate) fn plan(manifest: &Manifest, target: &Catalog) -> Result<Plan, Restor
             names.join(", ")
         ));
     }
-    Ok(Plan { incoming, order: order.tables, notes })
+    Ok(Plan { incoming, order: order.tables, skipped: source.skipped, notes })
 }

@@ -1,7 +1,10 @@
 //! Tests of the engine on real PostgreSQL servers that this binary starts itself.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in what it stands on too")]
 
+mod archive;
 mod cluster;
+mod faults;
+mod full_sync;
 mod house;
 mod sample;
 mod support;

@@ -101,7 +101,11 @@ impl From<tandem::config::ConfigError> for Stop {
 /// `RUST_LOG` chooses what is logged. Lines for people on a terminal, JSON for machines, always on the error output.
 pub(crate) fn start_logging(command: &Command) {
     let default = if matches!(command, Command::Serve(_)) { LevelFilter::INFO } else { LevelFilter::WARN };
-    let filter = EnvFilter::builder().with_default_directive(default.into()).from_env_lossy();
+    // sqlx warns of slow statements with their whole text, which says much and helps nobody but us.
+    let filter = EnvFilter::builder()
+        .with_default_directive(default.into())
+        .from_env_lossy()
+        .add_directive("sqlx::query=error".parse().expect("the directive is right"));
     let log =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     if std::io::stderr().is_terminal() { log.compact().init() } else { log.json().init() }

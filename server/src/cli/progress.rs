@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tandem::model::{LogLevel, Step, StepState, StepStatus, SyncStatus, Unit};
+use tandem::model::{LogLevel, StepState, StepStatus, SyncStatus, Unit};
 
 use super::text;
 
 /// Draws on the error output; without a terminal only the lines of the steps appear.
 pub(super) struct Progress {
     bar: ProgressBar,
-    finished: Vec<Step>,
+    /// How many steps have their line.
+    finished: usize,
     /// Number of the newest log line that was looked at.
     logged: u64,
 }
@@ -24,15 +25,16 @@ impl Progress {
                 .progress_chars("━━─"),
         );
         bar.enable_steady_tick(Duration::from_millis(250));
-        Self { bar, finished: Vec::new(), logged: 0 }
+        Self { bar, finished: 0, logged: 0 }
     }
 
     pub(super) fn show(&mut self, status: &SyncStatus) {
-        for step in &status.steps {
-            if step.state == StepState::Done && !self.finished.contains(&step.step) {
-                self.finished.push(step.step);
-                self.line(&finished(step));
-            }
+        // Steps overlap and may end out of turn; their lines keep the order.
+        while let Some(step) = status.steps.get(self.finished)
+            && step.state == StepState::Done
+        {
+            self.line(&finished(step));
+            self.finished += 1;
         }
         for line in &status.log {
             if line.number > self.logged && line.level != LogLevel::Info {

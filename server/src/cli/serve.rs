@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -24,17 +25,25 @@ pub(crate) struct Arguments {
     /// End when the standard input is closed: so a node never outlives the demo that started it
     #[arg(long, hide = true)]
     exit_with_parent: bool,
+    /// The working directory was made for this process: clear it away at the end
+    #[arg(long, hide = true, requires = "exit_with_parent")]
+    temporary_home: bool,
 }
+
+/// The file in a demo node's folder that its log goes to.
+pub(super) const NODE_LOG: &str = "log";
 
 /// What is still open after this time is cut off.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Stop> {
     api::use_ring();
-    let config = arguments.settings.load()?;
+    let mut config = arguments.settings.load()?;
     // The port comes first: a second start by mistake must not touch the database of the first.
     let listener = bind(config.listen).await?;
     let address = listener.local_addr().unwrap_or(config.listen);
+    // With port 0 only now it is known what others can call.
+    config.listen = address;
     let stop = CancellationToken::new();
     let mut told_to_stop = pin!(signals::told_to_stop(arguments.exit_with_parent));
     let (engine, password) = tokio::select! {
@@ -66,6 +75,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Stop> {
         server.abort();
     }
     info!("stopped");
+    if arguments.temporary_home {
+        clear_home(&engine.config().data_dir);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -84,6 +96,24 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Stop> {
             _ => format!("Cannot listen on {address}: {error}."),
         })
     })
+}
+
+/// Removes what a node of the demo has made, and its folder and the demo's if nothing else is left in them: a demo that
+/// was killed can no longer do it.
+fn clear_home(data_dir: &Path) {
+    let home = Path::new(".").canonicalize();
+    let cleared = std::fs::remove_dir_all(data_dir).and_then(|()| {
+        let home = home?;
+        std::fs::remove_file(home.join(NODE_LOG))?;
+        std::fs::remove_dir(&home)?;
+        match home.parent().map(std::fs::remove_dir) {
+            Some(Err(error)) if error.kind() != std::io::ErrorKind::DirectoryNotEmpty => Err(error),
+            _ => Ok(()),
+        }
+    });
+    if let Err(error) = cleared {
+        warn!(%error, "cannot clear away the temporary files");
+    }
 }
 
 /// For people, on the standard output; the log goes to the error output.

@@ -28,7 +28,6 @@ static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 pub(super) struct TestNode {
-    pub(super) node: Node,
     pub(super) router: axum::Router,
     // Dropped last: the engine still uses it.
     _folder: tempfile::TempDir,
@@ -59,7 +58,7 @@ pub(super) async fn start() -> TestNode {
     };
     let (engine, _password) = Engine::start(config).await.expect("the engine starts");
     let node = Node::new(engine, address, CancellationToken::new());
-    TestNode { router: routes::router(&node), node, _folder: folder }
+    TestNode { router: routes::router(&node), _folder: folder }
 }
 
 /// What came back, read whole.

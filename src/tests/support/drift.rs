@@ -49,7 +49,8 @@ const SHOP: &str = "
 impl Database {
     /// Lets the copy of a sample drift away from its origin, triggers included that write what they always write.
     pub(crate) async fn drift(&self) {
-        let script = match self.template() {
+        let sample = self.template();
+        let script = match sample.strip_suffix("_schema").unwrap_or(sample) {
             "pagila" => PAGILA,
             "chinook" | "chinook_identity" => CHINOOK,
             "shop" => SHOP,

@@ -9,12 +9,16 @@
 mod cluster;
 mod database;
 mod drift;
+mod nodes;
+mod proxy;
 mod rows;
 mod watcher;
 mod writes;
 
 pub(crate) use cluster::{cluster, database, databases};
 pub(crate) use database::Database;
+pub(crate) use nodes::{Node, StatusCode, nodes};
+pub(crate) use proxy::Proxy;
 pub(crate) use rows::{assert_same_rows, differences};
 pub(crate) use watcher::Watcher;
 pub(crate) use writes::Written;

@@ -3,6 +3,8 @@
 mod node;
 mod secret;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -69,8 +71,10 @@ impl Stage {
         }
         futures::future::join_all(self.nodes.drain(..).map(Node::stop)).await;
         futures::future::join_all(self.clusters.drain(..).map(Cluster::stop)).await;
+        // The nodes have removed it by now, unless one had to be killed.
         if let Some(folder) = self.folder.take()
             && let Err(error) = folder.close()
+            && error.kind() != std::io::ErrorKind::NotFound
         {
             say(&format!("A temporary folder could not be removed: {error}"));
         }
@@ -135,6 +139,7 @@ async fn start_nodes(stage: &mut Stage, arguments: &Arguments, databases: &[Stri
     let started = Instant::now();
     let folder = tempfile::Builder::new()
         .prefix("tandem-demo-")
+        .permissions(Permissions::from_mode(0o700))
         .tempdir()
         .map_err(|error| Stop::failed(format!("Cannot make a temporary folder: {error}.")))?;
     let [target_port, source_port] = node::free_ports(arguments.port)?;

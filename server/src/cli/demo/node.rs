@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use reqwest::Url;
 use tandem::config::{SETTINGS, Secret};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 use crate::cli::Stop;
 use crate::cli::api::Api;
+use crate::cli::serve::NODE_LOG;
 
 /// What one node is told.
 pub(super) struct Plan<'a> {
@@ -33,6 +34,8 @@ pub(super) struct Node {
     pub(super) token: String,
     pub(super) api: Api,
     process: Child,
+    /// Closed at the end. Taken out of `process`, whose `wait` would close it at once.
+    input: Option<ChildStdin>,
     log: PathBuf,
 }
 
@@ -45,15 +48,15 @@ impl Node {
         let failed = |error: std::io::Error| Stop::failed(format!("Cannot start {}: {error}.", plan.name));
         let home = plan.folder.join(plan.name.replace(' ', "-").to_lowercase());
         std::fs::create_dir(&home).map_err(failed)?;
-        let log = home.join("log");
+        let log = home.join(NODE_LOG);
         let mut command = Command::new(std::env::current_exe().map_err(failed)?);
         // Neither the settings nor the tandem.toml of whoever starts the demo reach its nodes.
         for name in SETTINGS {
             command.env_remove(name);
         }
         let listen = format!("127.0.0.1:{}", plan.port);
-        let process = command
-            .args(["serve", "--exit-with-parent"])
+        let mut process = command
+            .args(["serve", "--exit-with-parent", "--temporary-home"])
             .current_dir(&home)
             .env("DATABASE_URL", plan.database_url)
             .env("TANDEM_NAME", plan.name)
@@ -79,6 +82,7 @@ impl Node {
             password: plan.password.to_owned(),
             token: plan.token.to_owned(),
             api: Api::new(url, Secret::new(plan.token))?,
+            input: process.stdin.take(),
             process,
             log,
         })
@@ -110,7 +114,7 @@ impl Node {
 
     /// Closes its input, which it takes as the sign to end, and waits for it.
     pub(super) async fn stop(mut self) {
-        drop(self.process.stdin.take());
+        drop(self.input.take());
         if tokio::time::timeout(GONE, self.process.wait()).await.is_err()
             && let Err(error) = self.process.kill().await
         {

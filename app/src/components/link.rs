@@ -1,0 +1,116 @@
+//! What is between the two databases while a sync runs, and after it.
+
+use leptos::prelude::*;
+use tandem::model::{Direction, Phase, Relation, SyncStatus};
+
+use super::icon::{Glyph, Icon};
+use crate::{format, text};
+
+fn toward(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Pull => "here",
+        Direction::Push => "there",
+    }
+}
+
+/// One wire that flows towards the target, as long as bytes flow.
+#[component]
+pub fn RunningLink(
+    #[prop(into)] status: Signal<SyncStatus>,
+    #[prop(into)] is_fresh: Signal<bool>,
+) -> impl IntoView {
+    let is_still = move || !is_fresh.get() || status.read().phase == Phase::Cancelling;
+    let label = move || {
+        let status = status.read();
+        let (source, target) = text::source_and_target(status.direction, &status.local, &status.peer);
+        format!("Data flows from {source} into {target}")
+    };
+    let pace = move || {
+        let status = status.read();
+        let left = status.eta_seconds.map(|left| format!(", {} left", format::remaining(left)));
+        format!("{}{}", format::rate(status.bytes_per_second), left.unwrap_or_default())
+    };
+    view! {
+        <div class="link">
+            <div class="link__big">{move || format::percent(status.read().percent)}<small>"%"</small></div>
+            <div
+                class="wire wire--live"
+                class:wire--still=is_still
+                data-to=move || toward(status.read().direction)
+                role="img"
+                aria-label=label
+            ></div>
+            <p class="link__text">
+                {move || (status.read().bytes_per_second > 0).then(|| view! { <b>{pace()}</b><br/> })}
+                {move || status.read().message.clone()}
+            </p>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+pub fn EndedLink(status: SyncStatus) -> impl IntoView {
+    match (&status.result, status.phase) {
+        (Some(result), Phase::Verified | Phase::Completed) => {
+            view! { <Committed relation=result.relation.clone() status=status.clone()/> }.into_any()
+        }
+        (Some(_), _) => {
+            view! { <Committed relation=Relation::Unverified { reason: String::new() } status/> }.into_any()
+        }
+        (None, _) => view! { <Cut status/> }.into_any(),
+    }
+}
+
+#[component]
+fn Committed(relation: Relation, status: SyncStatus) -> impl IntoView {
+    let (source, target) = text::source_and_target(status.direction, &status.local, &status.peer);
+    let sentence = text::relation(&relation, source, target);
+    let (word, seal, wire, sign) = match relation {
+        Relation::Identical => ("Identical", "seal seal--ok", "wire wire--equal", None),
+        Relation::Contains { .. } => {
+            ("Contains everything", "seal seal--ok", "wire wire--contains", Some("⊇"))
+        }
+        Relation::Unverified { .. } => ("Not verified", "seal", "wire wire--done", None),
+    };
+    let is_proven = seal.ends_with("ok");
+    let what = status.result.as_ref().map(|result| {
+        format!(
+            "{}, {}",
+            format::counted(result.tables, "table", "tables"),
+            format::counted(result.rows, "row", "rows")
+        )
+    });
+    view! {
+        <div class="link">
+            <p class="link__word">
+                <span class=seal><Glyph icon=if is_proven { Icon::Check } else { Icon::Minus }/></span>
+                {word}
+            </p>
+            <div class=wire data-to=toward(status.direction) role="img" aria-label=sentence.clone()>
+                {sign.map(|sign| view! { <span class="wire__cross" aria-hidden="true">{sign}</span> })}
+            </div>
+            <p class="link__text">{sentence.clone()}<br/>{what}{is_proven.then_some(", compared after the commit")}</p>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn Cut(status: SyncStatus) -> impl IntoView {
+    let step =
+        status.error.as_ref().and_then(|error| error.step).map_or(status.step.max(1), |step| step.number());
+    let (_, target) = text::source_and_target(status.direction, &status.local, &status.peer);
+    let wire = if status.phase == Phase::Failed { "wire wire--cut" } else { "wire wire--cut wire--quiet" };
+    let took = format!("Before the commit, after {}.", format::duration(status.elapsed_ms));
+    view! {
+        <div class="link">
+            <p class="link__word">{format!("Stopped in step {step}")}</p>
+            <div class=wire data-to=toward(status.direction) role="img" aria-label=format!("Nothing reached {target}")>
+                <span class="wire__cross"><Glyph icon=Icon::Cross/></span>
+            </div>
+            <p class="link__text">{took}</p>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,29 @@
+//! The parts of the pages: each takes values or a signal and draws.
+
+pub mod cancel_dialog;
+pub mod comb;
+pub mod compare;
+pub mod error_hint;
+pub mod icon;
+pub mod link;
+pub mod log;
+pub mod moment;
+pub mod options;
+pub mod outcome;
+pub mod overall;
+pub mod pair;
+pub mod proof;
+pub mod rail;
+pub mod recent;
+pub mod report;
+pub mod servers;
+pub mod sides;
+pub mod stage;
+pub mod start;
+pub mod steps;
+pub mod stopped;
+pub mod tables;
+pub mod theme_switch;
+pub mod throughput;
+pub mod totals;
+pub mod ways;

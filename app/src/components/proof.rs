@@ -1,0 +1,94 @@
+//! What was done to each table of the target, and the facts of the session beside it.
+
+use leptos::prelude::*;
+use tandem::model::{SyncResult, SyncStatus, TableStatus};
+
+use crate::{format, text};
+
+#[component]
+pub fn PerTable(status: SyncStatus) -> impl IntoView {
+    let (_, target) = text::source_and_target(status.direction, &status.local, &status.peer);
+    let caption = format!("Rows changed in {target} per table");
+    view! {
+        <section class="panel" aria-labelledby="proof">
+            <div class="panel__head"><h2 id="proof">"Per table"</h2><span class="note">{format!("rows in {target}")}</span></div>
+            <table class="table table--stack table--flow">
+                <caption class="vh">{caption}</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">"Table"</th>
+                        <th scope="col" class="num">"Inserted"</th>
+                        <th scope="col" class="num">"Updated"</th>
+                        <th scope="col" class="num">"Deleted"</th>
+                        <th scope="col" class="num">"Unchanged"</th>
+                        <th scope="col" class="num">"Rows now"</th>
+                    </tr>
+                </thead>
+                <tbody>{status.tables.into_iter().map(|table| view! { <Line table/> }).collect_view()}</tbody>
+            </table>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Line(table: TableStatus) -> impl IntoView {
+    let now = table.inserted + table.updated + table.unchanged + table.target_only;
+    let kept = table.unchanged + table.target_only;
+    view! {
+        <tr>
+            <th scope="row">{table.name}</th>
+            <Changed number=table.inserted sign="+" kind="k-insert"/>
+            <Changed number=table.updated sign="~" kind="k-update"/>
+            <Changed number=table.deleted sign="−" kind="k-delete"/>
+            <td class="num soft" data-label="Unchanged" data-unit="unchanged">{format::count(kept)}</td>
+            <td class="num drop" data-label="Rows now">{format::count(now)}</td>
+        </tr>
+    }
+    .into_any()
+}
+
+#[component]
+fn Changed(number: u64, sign: &'static str, kind: &'static str) -> impl IntoView {
+    let (class, text) = match number {
+        0 => ("num zero".to_owned(), "0".to_owned()),
+        number => (format!("num {kind}"), format!("{sign}{}", format::count(number))),
+    };
+    view! { <td class=class data-label="">{text}</td> }
+}
+
+/// How it was done.
+#[component]
+pub fn SessionFacts(status: SyncStatus) -> impl IntoView {
+    let result = status.result.clone();
+    view! {
+        <section class="panel" aria-labelledby="how">
+            <div class="panel__head"><h2 id="how">"Session"</h2><code class="note">{status.session_id.short().to_owned()}</code></div>
+            <div class="panel__body">
+                <dl class="facts">
+                    <dt>"Method"</dt><dd>{status.method.as_str()}</dd>
+                    {(!status.reason.is_empty()).then(|| view! { <dt>"Why"</dt><dd>{status.reason.clone()}</dd> })}
+                    <dt>"Started by"</dt><dd>{status.started_by.clone()}</dd>
+                    <dt>"Options"</dt><dd>{text::options(&status.options)}</dd>
+                    <dt>"Duration"</dt><dd>{format::duration(status.elapsed_ms)}</dd>
+                    {result.map(|result| view! { <ResultFacts result/> })}
+                </dl>
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn ResultFacts(result: SyncResult) -> impl IntoView {
+    let sent = format!("{} of {}", format::bytes(result.archive_bytes), format::bytes(result.raw_bytes));
+    let skipped = result.skipped.clone();
+    view! {
+        <dt>"Sent"</dt><dd>{sent}</dd>
+        <dt>"Rows"</dt><dd>{format::count(result.rows)}</dd>
+        <dt>"Tables changed"</dt><dd>{format!("{} of {}", result.tables_changed, result.tables)}</dd>
+        <dt>"Sequences raised"</dt><dd>{format::count(result.sequences_raised)}</dd>
+        {skipped.into_iter().map(|skipped| view! { <dt>"Skipped"</dt><dd>{skipped.name} ": " {skipped.reason}</dd> }).collect_view()}
+    }
+    .into_any()
+}

@@ -1,0 +1,60 @@
+//! A sync that has ended, whole: the stage, what changed or why nothing did, and the log.
+
+use leptos::prelude::*;
+use tandem::model::{LogLine, SyncStatus};
+
+use super::link::EndedLink;
+use super::log::Log;
+use super::proof::{PerTable, SessionFacts};
+use super::sides;
+use super::stage::Stage;
+use super::steps::Steps;
+use super::stopped::{AsItWas, Stopped};
+use super::totals::Totals;
+use crate::live::use_live;
+
+#[component]
+pub fn Report(status: SyncStatus, log: Vec<LogLine>) -> impl IntoView {
+    let live = use_live();
+    let shown = StoredValue::new(status.clone());
+    let cards = Memo::new(move |_| {
+        let overview = live.overview.read();
+        let peer = shown.with_value(|status| live.peer(&status.peer));
+        shown.with_value(|status| sides::ended(status, &overview.local, peer.as_ref()))
+    });
+    let (here, there) = (Signal::derive(move || cards.get().0), Signal::derive(move || cards.get().1));
+    let ended = status.clone();
+    view! {
+        <Stage here there><EndedLink status=ended/></Stage>
+        {match status.result.clone() {
+            Some(result) => view! { <Committed result status=status.clone()/> }.into_any(),
+            None => view! { <NotCommitted status/> }.into_any(),
+        }}
+        <Log lines=log/>
+    }
+    .into_any()
+}
+
+#[component]
+fn Committed(result: tandem::model::SyncResult, status: SyncStatus) -> impl IntoView {
+    view! {
+        <Totals result status=status.clone()/>
+        <div class="split">
+            <PerTable status=status.clone()/>
+            <div><SessionFacts status/></div>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn NotCommitted(status: SyncStatus) -> impl IntoView {
+    view! {
+        <div class="split">
+            <div><Stopped status=status.clone()/></div>
+            <div><AsItWas status=status.clone()/><SessionFacts status=status.clone()/></div>
+        </div>
+        <section class="panel" aria-label="How far it came"><Steps status=Signal::stored(status)/></section>
+    }
+    .into_any()
+}

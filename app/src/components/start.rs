@@ -1,0 +1,106 @@
+//! The consequence, then the button.
+
+use leptos::prelude::*;
+use tandem::model::{Code, DeletePolicy, Peer, Presence};
+
+use super::error_hint::ErrorHint;
+use crate::api::admin::FullSync;
+use crate::browser;
+use crate::draft::Draft;
+use crate::live::use_live;
+use crate::text;
+
+#[component]
+pub fn Start(draft: Draft) -> impl IntoView {
+    let live = use_live();
+    let start = ServerAction::<FullSync>::new();
+    let failed = Signal::derive(move || start.value().get().and_then(Result::err));
+    let obstacle = Memo::new(move |_| match draft.peer_name().and_then(|name| live.peer(&name)) {
+        Some(peer) => obstacle(&peer),
+        None => Some("There is no other server yet.".to_owned()),
+    });
+    Effect::new(move || {
+        // A sync that was started, here or meanwhile elsewhere, takes over the page.
+        let has_taken_over = match start.value().get() {
+            Some(Ok(_)) => true,
+            Some(Err(error)) => error.code() == Some(Code::Busy) && live.is_running().get(),
+            None => false,
+        };
+        if has_taken_over {
+            browser::focus("status");
+        }
+    });
+    view! {
+        <section class="panel" aria-label="Start">
+            <div class="panel__body actions">
+                <Consequence draft/>
+                <div class="stack stack--close">
+                    {move || obstacle.get().map(|why| view! { <p class="hint hint--warn" id="obstacle"><span>{why}</span></p> })}
+                    <ErrorHint error=failed/>
+                </div>
+                <button
+                    type="button"
+                    class="button button--primary button--wide"
+                    disabled=move || obstacle.read().is_some() || start.pending().get()
+                    aria-describedby=move || obstacle.read().is_some().then_some("obstacle")
+                    on:click=move |_| {
+                        if let Some(request) = draft.request() {
+                            start.dispatch(FullSync { request });
+                        }
+                    }
+                >
+                    {move || format!("Start {}", draft.action.get().as_str())}
+                </button>
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Consequence(draft: Draft) -> impl IntoView {
+    let live = use_live();
+    let names = move || {
+        let (local, peer) =
+            (live.local_name().get(), draft.peer_name().unwrap_or_else(|| "the other server".to_owned()));
+        let (source, target) = text::source_and_target(draft.action.get(), &local, &peer);
+        (source.to_owned(), target.to_owned())
+    };
+    view! {
+        <p class="actions__say">
+            {move || {
+                let (source, target) = names();
+                match draft.options.read().deletes {
+                    DeletePolicy::Mirror => view! { <b>{target}</b> " becomes identical to " <b>{source}</b> "." }.into_any(),
+                    DeletePolicy::Keep => view! { <b>{target}</b> " gets every row of " <b>{source}</b> "." }.into_any(),
+                }
+            }}
+        </p>
+        <p class="soft">
+            {move || {
+                let (_, target) = names();
+                match draft.options.read().deletes {
+                    DeletePolicy::Mirror => format!("Rows that only {target} has are deleted. All or nothing; it stays readable meanwhile."),
+                    DeletePolicy::Keep => format!("Rows that only {target} has stay. All or nothing; it stays readable meanwhile."),
+                }
+            }}
+        </p>
+    }
+}
+
+/// Why a sync with this peer cannot be started from here.
+fn obstacle(peer: &Peer) -> Option<String> {
+    if peer.address.is_none() {
+        return Some(format!("{} cannot be called from here. Start the sync on its own panel.", peer.name));
+    }
+    let why = peer
+        .problem
+        .as_ref()
+        .map(|problem| format!(" {} {}", problem.message, problem.hint))
+        .unwrap_or_default();
+    match peer.presence {
+        Presence::Offline => Some(format!("{} is offline.{why}", peer.name)),
+        Presence::Refused => Some(format!("{} does not accept this server's key.{why}", peer.name)),
+        Presence::Online | Presence::Unknown => None,
+    }
+}

@@ -1,0 +1,141 @@
+//! The five steps; several can run at once, and none ever moves.
+
+use leptos::prelude::*;
+use tandem::model::{Step, StepState, StepStatus, SyncStatus, Unit};
+
+use super::icon::{Glyph, Icon};
+use crate::format;
+
+#[component]
+pub fn Steps(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
+    view! { <ol class="steps">{Step::ALL.map(|step| view! { <StepLine step status/> }).collect_view()}</ol> }
+}
+
+#[component]
+fn StepLine(step: Step, status: Signal<SyncStatus>) -> impl IntoView {
+    let line = Memo::new(move |_| status.read().step_of(step).cloned());
+    let state = move || line.read().as_ref().map_or(StepState::Waiting, |line| line.state);
+    let (max, value) = (move || bar(line.read().as_ref()).0, move || bar(line.read().as_ref()).1);
+    let number = move || match state() {
+        StepState::Done => view! { <Glyph icon=Icon::Check/> }.into_any(),
+        StepState::Failed => view! { <Glyph icon=Icon::Cross/> }.into_any(),
+        StepState::Waiting | StepState::Running => step.number().into_any(),
+    };
+    view! {
+        <li class="step" data-state=move || state_name(state())>
+            <div class="step__head">
+                <span class="step__no"><span class="vh">"Step "{step.number()}" "</span><span aria-hidden="true">{number}</span></span>
+                <span>{step.name()}</span>
+                <span>{move || figure(line.read().as_ref())}</span>
+            </div>
+            <progress
+                class="bar"
+                class:bar--done=move || state() == StepState::Done
+                class:bar--bad=move || state() == StepState::Failed
+                max=max
+                value=value
+                aria-label=step.name()
+            ></progress>
+            <div class="step__what">{move || what(line.read().as_ref())}</div>
+        </li>
+    }
+    .into_any()
+}
+
+fn state_name(state: StepState) -> &'static str {
+    match state {
+        StepState::Waiting => "waiting",
+        StepState::Running => "running",
+        StepState::Done => "done",
+        StepState::Failed => "failed",
+    }
+}
+
+/// Maximum and value of the bar. An empty step that is done is full.
+fn bar(line: Option<&StepStatus>) -> (u64, u64) {
+    match line {
+        Some(line) if line.state == StepState::Done => (1, 1),
+        Some(StepStatus { done, total: Some(total), .. }) if *total > 0 => (*total, (*done).min(*total)),
+        _ => (1, 0),
+    }
+}
+
+fn figure(line: Option<&StepStatus>) -> String {
+    let Some(line) = line else { return "waits".to_owned() };
+    match (line.state, line.total) {
+        (StepState::Waiting, _) => "waits".to_owned(),
+        (StepState::Done, _) => "done".to_owned(),
+        (StepState::Failed, _) => "failed".to_owned(),
+        (StepState::Running, Some(total)) if total > 0 => {
+            format!("{} %", format::percent(line.done as f64 * 100.0 / total as f64))
+        }
+        (StepState::Running, _) => "runs".to_owned(),
+    }
+}
+
+fn what(line: Option<&StepStatus>) -> String {
+    let Some(line) = line else { return String::new() };
+    let amount = match (line.unit, line.total) {
+        _ if line.state == StepState::Waiting || line.done == 0 && line.total.is_none() => String::new(),
+        (Unit::Bytes, Some(total)) if line.state != StepState::Done => {
+            let (done, whole) = format::part_of(line.done, total);
+            format!("{done} of {whole}")
+        }
+        (Unit::Bytes, _) => format::bytes(line.done).to_string(),
+        (unit, Some(total)) if line.state != StepState::Done => {
+            format!("{} of {} {}", format::count(line.done), format::count(total), plural(unit))
+        }
+        (unit, _) => format!("{} {}", format::count(line.done), plural(unit)),
+    };
+    match (amount.is_empty(), line.note.is_empty()) {
+        (false, false) => format!("{amount}. {}", line.note),
+        (false, true) => amount,
+        (true, _) => line.note.clone(),
+    }
+}
+
+fn plural(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Bytes => "bytes",
+        Unit::Rows => "rows",
+        Unit::Tables => "tables",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(state: StepState, done: u64, total: Option<u64>, unit: Unit, note: &str) -> StepStatus {
+        StepStatus {
+            step: Step::Convert,
+            name: "Convert".to_owned(),
+            state,
+            done,
+            total,
+            unit,
+            note: note.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_step_says_what_it_has_done_or_waits_for() {
+        for (line, expected) in [
+            (line(StepState::Waiting, 0, None, Unit::Rows, "One transaction"), "One transaction"),
+            (line(StepState::Running, 14, Some(16), Unit::Tables, ""), "14 of 16 tables"),
+            (
+                line(StepState::Running, 251_000_000, Some(412_000_000), Unit::Bytes, "resumed once"),
+                "251 of 412 MB. resumed once",
+            ),
+            (line(StepState::Done, 1_000, Some(1_000), Unit::Rows, ""), "1,000 rows"),
+        ] {
+            assert_eq!(what(Some(&line)), expected);
+        }
+    }
+
+    #[test]
+    fn an_empty_step_that_is_done_is_full() {
+        assert_eq!(bar(Some(&line(StepState::Done, 0, Some(0), Unit::Rows, ""))), (1, 1));
+        assert_eq!(figure(Some(&line(StepState::Running, 0, None, Unit::Rows, ""))), "runs");
+    }
+}

@@ -1,0 +1,198 @@
+//! History: every session, filtered and paged by the address.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::components::{A, Form};
+use leptos_router::hooks::use_query_map;
+use tandem::model::{HistoryPage, Phase, SessionId, SessionSummary};
+
+use crate::api::admin;
+use crate::components::error_hint::ErrorHint;
+use crate::components::moment::Moment;
+use crate::components::outcome::Outcome;
+use crate::components::pair::Pair;
+use crate::live::use_live;
+use crate::{format, text};
+
+/// What the address asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Asked {
+    peer: Option<String>,
+    phase: Option<Phase>,
+    before: Option<SessionId>,
+}
+
+#[component]
+pub fn History() -> impl IntoView {
+    let live = use_live();
+    let query = use_query_map();
+    let asked = Memo::new(move |_| {
+        let query = query.read();
+        Asked {
+            peer: query.get("peer").filter(|peer| !peer.is_empty()),
+            phase: query.get("phase").and_then(|phase| Phase::parse(&phase)),
+            before: query.get("before").and_then(|id| SessionId::parse(&id)),
+        }
+    });
+    // A sync that begins or ends changes the list.
+    let change = Memo::new(move |_| {
+        live.status.read().as_ref().map(|status| (status.session_id.clone(), status.phase))
+    });
+    let page = Resource::new(
+        move || (asked.get(), change.get()),
+        |(asked, _)| admin::history(asked.peer, asked.phase, asked.before, None),
+    );
+    view! {
+        <Title text=move || format!("History · {} · {}", live.local_name().get(), text::TITLE)/>
+        <Transition>
+            {move || Suspend::new(async move {
+                match page.await {
+                    Ok(page) => view! { <Found page asked/> }.into_any(),
+                    Err(error) => view! {
+                        <header class="page-head"><h1>"History"</h1></header>
+                        <ErrorHint error=Signal::stored(Some(error))/>
+                    }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+}
+
+#[component]
+fn Found(page: HistoryPage, asked: Memo<Asked>) -> impl IntoView {
+    let said = format!("{}, {} shown", format::counted(page.total, "sync", "syncs"), page.sessions.len());
+    let longest = page.sessions.iter().map(|session| session.elapsed_ms).max().unwrap_or(1).max(1);
+    let last = page.sessions.last().map(|session| session.session_id.clone());
+    let is_empty = page.sessions.is_empty();
+    view! {
+        <header class="page-head">
+            <div><h1>"History"</h1></div>
+            <p class="status-line" role="status">{said}</p>
+        </header>
+        <Filters asked/>
+        <section class="panel" aria-label="Syncs">
+            {if is_empty {
+                view! { <p class="panel__body muted">"No sync matches."</p> }.into_any()
+            } else {
+                view! { <Sessions sessions=page.sessions longest/> }.into_any()
+            }}
+            <Pages asked older=last.filter(|_| page.more)/>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Filters(asked: Memo<Asked>) -> impl IntoView {
+    let live = use_live();
+    let peers = move || {
+        let chosen = asked.read().peer.clone();
+        let overview = live.overview.read();
+        let names = overview.peers.iter().map(|peer| peer.name.clone());
+        names.map(|name| view! { <option value=name.clone() selected=chosen.as_ref() == Some(&name)>{name.clone()}</option> }).collect_view()
+    };
+    let phases = move || {
+        let chosen = asked.read().phase;
+        let phases = Phase::ALL.into_iter().filter(|phase| phase.is_final() && *phase != Phase::Undone);
+        phases.map(|phase| view! { <option value=phase.as_str() selected=chosen == Some(phase)>{text::phase(phase)}</option> }).collect_view()
+    };
+    view! {
+        <Form method="GET" action="/history" attr:class="filters" attr:role="search" attr:aria-label="Filter history">
+            <div class="field">
+                <label class="field__label" for="filter-peer">"Peer"</label>
+                <select class="select" id="filter-peer" name="peer"><option value="">"All peers"</option>{peers}</select>
+            </div>
+            <div class="field">
+                <label class="field__label" for="filter-phase">"Result"</label>
+                <select class="select" id="filter-phase" name="phase"><option value="">"All results"</option>{phases}</select>
+            </div>
+            <button class="button" type="submit">"Filter"</button>
+        </Form>
+    }
+    .into_any()
+}
+
+#[component]
+fn Sessions(sessions: Vec<SessionSummary>, longest: u64) -> impl IntoView {
+    view! {
+        <table class="table table--stack table--flow">
+            <caption class="vh">"Full syncs, newest first"</caption>
+            <thead>
+                <tr>
+                    <th scope="col">"Result"</th>
+                    <th scope="col">"When"</th>
+                    <th scope="col">"Direction"</th>
+                    <th scope="col" class="drop-2">"Method"</th>
+                    <th scope="col" class="num">"Rows changed"</th>
+                    <th scope="col" class="num drop-2">"Sent"</th>
+                    <th scope="col" class="num">"Duration"</th>
+                    <th scope="col" class="num drop-1">"Speed"</th>
+                    <th scope="col" class="drop-1">"By"</th>
+                </tr>
+            </thead>
+            <tbody>{sessions.into_iter().map(|session| view! { <Line session longest/> }).collect_view()}</tbody>
+        </table>
+    }
+    .into_any()
+}
+
+#[component]
+fn Line(session: SessionSummary, longest: u64) -> impl IntoView {
+    let changed = session.inserted + session.updated + session.deleted;
+    let speed = (session.bytes * 1000).checked_div(session.elapsed_ms).unwrap_or_default();
+    let width = format!("{:.1}", (session.elapsed_ms as f64 / longest as f64 * 56.0).max(2.0));
+    view! {
+        <tr data-result=session.phase.as_str()>
+            <td class="first"><Outcome phase=session.phase/></td>
+            <td class="soft nowrap to-top"><Moment us=session.started_us/></td>
+            <td class="wide lead">
+                <A href=format!("/history/{}", session.session_id) attr:class="cell-link">
+                    <Pair local=session.local peer=session.peer direction=session.direction/>
+                </A>
+            </td>
+            <td class="soft drop-2" data-label="Method">{session.method.as_str()}</td>
+            <td class="num" data-label="Rows" data-unit="rows">{format::count(changed)}</td>
+            <td class="num drop-2" data-label="Bytes">{format::bytes(session.bytes).to_string()}</td>
+            <td class="num" data-label="Took">
+                <span class="spark">
+                    <svg class="spark__cell" viewBox="0 0 56 6" aria-hidden="true"><rect width=width height="6" rx="2"></rect></svg>
+                    <span class="spark__n">{format::duration(session.elapsed_ms)}</span>
+                </span>
+            </td>
+            <td class="num soft drop drop-1" data-label="Speed">{format::rate(speed).to_string()}</td>
+            <td class="soft drop drop-1" data-label="By">{session.started_by}</td>
+        </tr>
+    }
+    .into_any()
+}
+
+#[component]
+fn Pages(asked: Memo<Asked>, older: Option<SessionId>) -> impl IntoView {
+    let address = move |before: Option<&SessionId>| {
+        let asked = asked.read_untracked();
+        let mut query = leptos_router::params::ParamsMap::new();
+        let parts = [
+            ("peer", asked.peer.clone()),
+            ("phase", asked.phase.map(|phase| phase.as_str().to_owned())),
+            ("before", before.map(ToString::to_string)),
+        ];
+        for (name, value) in parts {
+            if let Some(value) = value {
+                query.insert(name, value);
+            }
+        }
+        format!("/history{}", query.to_query_string())
+    };
+    let newest = asked.read_untracked().before.is_some().then(|| address(None));
+    let older = older.map(|id| address(Some(&id)));
+    (newest.is_some() || older.is_some()).then(|| {
+        view! {
+            <nav class="panel__foot" aria-label="Pages">
+                <span class="buttons end">
+                    {newest.map(|href| view! { <A href attr:class="button button--small">"Newest"</A> })}
+                    {older.map(|href| view! { <A href attr:class="button button--small">"Older"</A> })}
+                </span>
+            </nav>
+        }
+    })
+}

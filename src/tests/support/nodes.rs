@@ -1,0 +1,210 @@
+//! Two databases -> two running nodes that know each other: processes of the built binary, real HTTP between them.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use futures::StreamExt;
+pub(crate) use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tandem::model::{Comparison, SessionDetail, SyncOptions, SyncStatus};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use super::Database;
+
+const TOKEN: &str = "token of the tests";
+const KEY: &str = "registration key of the tests";
+
+/// A node beside one database. Ends with its value.
+pub(crate) struct Node {
+    name: String,
+    settings: Vec<(String, String)>,
+    data: TempDir,
+    port: u16,
+    http: reqwest::Client,
+    process: Option<Child>,
+}
+
+/// Starts `north` and `south` on the two databases.
+pub(crate) async fn nodes(north: &Database, south: &Database) -> (Node, Node) {
+    let (mut first, mut second) = (Node::new("north", north), Node::new("south", south));
+    first.peer("south", second.port);
+    second.peer("north", first.port);
+    first.start().await;
+    second.start().await;
+    (first, second)
+}
+
+impl Node {
+    /// Not started yet; settings can still be changed.
+    pub(crate) fn new(name: &str, database: &Database) -> Self {
+        // A port that was free a moment ago: both nodes must know both before the first one starts.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let data = tempfile::tempdir().unwrap();
+        let settings = [
+            ("DATABASE_URL", database.url().to_owned()),
+            ("TANDEM_NAME", name.to_owned()),
+            ("TANDEM_LISTEN", format!("127.0.0.1:{port}")),
+            ("TANDEM_DATA_DIR", data.path().display().to_string()),
+            ("TANDEM_API_TOKEN", TOKEN.to_owned()),
+            ("TANDEM_ADMIN_PASSWORD", "password of the tests".to_owned()),
+            ("SYNC_REGISTRATION_KEY", KEY.to_owned()),
+        ];
+        // Already installed by another test: fine.
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let settings = settings.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        Self { name: name.to_owned(), settings, data, port, http: reqwest::Client::new(), process: None }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn peer(&mut self, name: &str, port: u16) {
+        self.set("TANDEM_PEERS", &format!("{name}=http://127.0.0.1:{port}"));
+    }
+
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.settings.retain(|(other, _)| other != name);
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Returns when it serves.
+    pub(crate) async fn start(&mut self) {
+        let mut child = Command::new(binary())
+            .args(["serve", "--exit-with-parent"])
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("RUST_LOG", "warn")
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.data.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let greeting =
+            lines.next_line().await.unwrap().unwrap_or_else(|| panic!("{} did not start", self.name));
+        assert!(greeting.contains("is ready"), "{greeting}");
+        self.process = Some(child);
+    }
+
+    /// As a power cut does it.
+    pub(crate) async fn kill(&mut self) {
+        self.process.take().unwrap().kill().await.unwrap();
+    }
+
+    /// As a deployment does it: returns when the process has ended by itself.
+    pub(crate) async fn terminate(&mut self) {
+        let mut child = self.process.take().unwrap();
+        drop(child.stdin.take());
+        assert!(child.wait().await.unwrap().success());
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
+        answer(self.http.get(self.url(path)).bearer_auth(TOKEN)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        answer(self.http.post(self.url(path)).bearer_auth(TOKEN).json(body)).await
+    }
+
+    /// Starts a sync; the session's id, or the refusal.
+    pub(crate) async fn start_sync(
+        &self,
+        action: &str,
+        peer: &str,
+        options: &SyncOptions,
+    ) -> Result<String, (StatusCode, Value)> {
+        let request = json!({"request": {"action": action, "peer": peer, "options": options}});
+        let (status, answer) = self.post("/api/admin/sync/full-sync", &request).await;
+        if status != StatusCode::OK {
+            return Err((status, answer["error"].clone()));
+        }
+        Ok(answer["session_id"].as_str().unwrap().to_owned())
+    }
+
+    /// Pulls or pushes, and waits for the end.
+    pub(crate) async fn sync(&self, action: &str, peer: &str, options: &SyncOptions) -> SyncStatus {
+        let id = self.start_sync(action, peer, options).await.unwrap();
+        self.until(&id, |status| status.phase.is_final()).await
+    }
+
+    pub(crate) async fn cancel(&self, id: &str) -> StatusCode {
+        self.post("/api/admin/sync/cancel", &json!({"session_id": id})).await.0
+    }
+
+    /// Follows the live stream until the session is as wanted.
+    pub(crate) async fn until(&self, id: &str, wanted: impl Fn(&SyncStatus) -> bool) -> SyncStatus {
+        let request = self.http.post(self.url("/api/admin/sync/watch")).bearer_auth(TOKEN).json(&json!({}));
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let mut stream = response.bytes_stream();
+        let mut rest = Vec::new();
+        let mut last = None;
+        while let Some(chunk) = stream.next().await {
+            rest.extend_from_slice(&chunk.unwrap());
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = rest.drain(..=end).collect();
+                let status: Option<SyncStatus> = serde_json::from_slice(&line).unwrap();
+                if let Some(status) = status.filter(|status| status.session_id.as_str() == id) {
+                    if wanted(&status) {
+                        return status;
+                    }
+                    assert!(!status.phase.is_final(), "ended before it was as wanted: {status:#?}");
+                    last = Some(status);
+                }
+            }
+        }
+        panic!("the stream of {} ended; last: {last:#?}", self.name);
+    }
+
+    pub(crate) async fn status(&self, id: &str) -> SyncStatus {
+        let (status, answer) = self.get(&format!("/api/sync/backup-progress?session_id={id}")).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        serde_json::from_value(answer).unwrap()
+    }
+
+    pub(crate) async fn detail(&self, id: &str) -> SessionDetail {
+        let (status, answer) = self.get(&format!("/api/admin/sync/history/{id}")).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        serde_json::from_value(answer).unwrap()
+    }
+
+    pub(crate) async fn compare(&self, peer: &str) -> Comparison {
+        let (status, answer) = self.post("/api/admin/sync/compare", &json!({"peer": peer})).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        serde_json::from_value(answer).unwrap()
+    }
+
+    /// Files of running or dead sessions.
+    pub(crate) fn spool_files(&self) -> usize {
+        std::fs::read_dir(self.data.path().join("spool")).map_or(0, Iterator::count)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
+    let response = request.send().await.unwrap();
+    let status = response.status();
+    let text = response.bytes().await.unwrap();
+    (
+        status,
+        serde_json::from_slice(&text)
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&text).into_owned())),
+    )
+}
+
+/// `cargo build -p server` leaves it beside the folder of this test binary.
+fn binary() -> PathBuf {
+    let here = std::env::current_exe().unwrap();
+    let binary = here.parent().unwrap().parent().unwrap().join("tandem");
+    assert!(binary.is_file(), "{} is missing: run `cargo build -p server`, or `make test`", binary.display());
+    binary
+}
