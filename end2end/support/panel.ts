@@ -28,7 +28,7 @@ export class Panel {
   }
 
   peer(name: string): Locator {
-    return this.page.getByRole('radio', { name: new RegExp(name) });
+    return this.page.getByRole('radio', { name, exact: true });
   }
 
   /** Leaves the result of the last sync, if the page greets with one. */

@@ -102,6 +102,23 @@ async fn what_the_table_does_not_name_does_not_exist() {
 }
 
 #[tokio::test]
+async fn who_mistypes_an_address_sees_a_page_once_signed_in() {
+    let node = support::start().await;
+    let browser = ("accept", "text/html,application/xhtml+xml");
+    for path in ["/histroy", "/a<b>"] {
+        let path = path.replace('<', "%3C").replace('>', "%3E");
+        let stranger = node.call(Method::GET, &path, &[browser], "").await;
+        assert_eq!(stranger.status, StatusCode::SEE_OTHER, "{path}");
+        assert!(!stranger.header("location").contains('%'), "{stranger:?}");
+
+        let cookie = node.cookie().await;
+        let page = node.call(Method::GET, &path, &[browser, ("cookie", &cookie)], "").await;
+        assert_eq!(page.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(page.body.contains("There is no such page") && page.header("content-type").contains("html"));
+    }
+}
+
+#[tokio::test]
 async fn an_unsigned_body_is_not_read() {
     let node = support::start().await;
     let read_chunks = Arc::new(AtomicUsize::new(0));
