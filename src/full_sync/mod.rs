@@ -66,8 +66,10 @@ impl FullSync {
     /// shown as the last one.
     pub(crate) async fn sweep(&self) -> Result<(), SyncError> {
         let data_dir = &self.node.config.data_dir;
-        crate::spool_dir::prepare(data_dir).await.map_err(|cause| errors::spool_failed(data_dir, &cause))?;
+        let unusable = |cause: std::io::Error| errors::spool_failed(data_dir, &cause);
+        crate::spool_dir::prepare(data_dir).await.map_err(unusable)?;
         if self.node.database.sweep().await? {
+            crate::spool_dir::sweep(data_dir).await.map_err(unusable)?;
             for status in self.node.store.close_orphans().await? {
                 tracing::warn!(session = %status.session_id, phase = status.phase.as_str(), "closed a session that a stopped process left open");
             }
