@@ -1,6 +1,8 @@
 //! Sentences that more than one place says.
 
-use tandem::model::{DeletePolicy, Direction, Phase, Relation, Step, StepState, SyncOptions, SyncStatus};
+use tandem::model::{
+    DeletePolicy, Direction, Phase, Relation, Step, StepState, SyncOptions, SyncStatus, Unit,
+};
 
 use crate::format;
 
@@ -73,6 +75,13 @@ pub fn options(options: &SyncOptions) -> String {
         DeletePolicy::Mirror => "extra rows deleted",
     };
     format!("{compress}, {verify}, {deletes}")
+}
+
+/// Rows of the source: told by the session, or by its backup as soon as that is done.
+pub fn rows_total(status: &SyncStatus) -> Option<u64> {
+    let backup =
+        status.step_of(Step::Backup).filter(|step| step.state == StepState::Done && step.unit == Unit::Rows);
+    status.rows_total.or(backup.map(|step| step.done))
 }
 
 /// What was proven, in one sentence. Never "identical" for less.

@@ -1,7 +1,7 @@
 //! What is between the two databases while a sync runs, and after it.
 
 use leptos::prelude::*;
-use tandem::model::{Direction, Phase, Relation, SyncStatus};
+use tandem::model::{Direction, Phase, Relation, Step, StepState, SyncStatus};
 
 use super::icon::{Glyph, Icon};
 use crate::{format, text};
@@ -20,6 +20,10 @@ pub fn RunningLink(
     #[prop(into)] is_fresh: Signal<bool>,
 ) -> impl IntoView {
     let is_still = move || !is_fresh.get() || status.read().phase == Phase::Cancelling;
+    let is_resting = move || {
+        let status = status.read();
+        status.step_of(Step::Transfer).is_some_and(|step| step.state == StepState::Done)
+    };
     let label = move || {
         let status = status.read();
         let (source, target) = text::source_and_target(status.direction, &status.local, &status.peer);
@@ -36,6 +40,7 @@ pub fn RunningLink(
             <div
                 class="wire wire--live"
                 class:wire--still=is_still
+                class:wire--rest=is_resting
                 data-to=move || toward(status.read().direction)
                 role="img"
                 aria-label=label

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use tandem::model::SyncStatus;
 
-use crate::format;
+use crate::{format, text};
 
 #[component]
 pub fn Overall(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
@@ -22,7 +22,7 @@ pub fn Overall(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
     };
     let rows = move || {
         let status = status.read();
-        let whole = status.rows_total.map(|total| format!("of {}", format::count(total)));
+        let whole = text::rows_total(&status).map(|total| format!("of {}", format::count(total)));
         (format::count(status.rows_done), whole.unwrap_or_default())
     };
     let speed = move || {

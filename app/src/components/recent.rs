@@ -44,7 +44,7 @@ fn Line(session: SessionSummary) -> impl IntoView {
                 <Pair local=session.local peer=session.peer direction=session.direction/>
             </A>
             <span class="recent__what" title=what.clone()>{what.clone()}</span>
-            <span class="recent__took num soft">{format::duration(session.elapsed_ms)}</span>
+            <span class="recent__took num soft">{session.phase.is_final().then(|| format::duration(session.elapsed_ms))}</span>
             <span class="recent__when"><Age us=session.finished_us.unwrap_or(session.started_us)/></span>
         </li>
     }

@@ -10,6 +10,7 @@ use super::sides;
 use super::stage::Stage;
 use super::steps::Steps;
 use super::stopped::{AsItWas, Stopped};
+use super::throughput::Throughput;
 use super::totals::Totals;
 use crate::live::use_live;
 
@@ -19,8 +20,10 @@ pub fn Report(status: SyncStatus, log: Vec<LogLine>) -> impl IntoView {
     let shown = StoredValue::new(status.clone());
     let cards = Memo::new(move |_| {
         let overview = live.overview.read();
-        let peer = shown.with_value(|status| live.peer(&status.peer));
-        shown.with_value(|status| sides::ended(status, &overview.local, peer.as_ref()))
+        shown.with_value(|status| {
+            let (peer, comparison) = (live.peer(&status.peer), live.comparison(&status.peer));
+            sides::ended(status, &overview.local, peer.as_ref(), comparison.as_ref())
+        })
     });
     let (here, there) = (Signal::derive(move || cards.get().0), Signal::derive(move || cards.get().1));
     let ended = status.clone();
@@ -41,7 +44,7 @@ fn Committed(result: tandem::model::SyncResult, status: SyncStatus) -> impl Into
         <Totals result status=status.clone()/>
         <div class="split">
             <PerTable status=status.clone()/>
-            <div><SessionFacts status/></div>
+            <div><SessionFacts status=status.clone()/><Throughput status=Signal::stored(status)/></div>
         </div>
     }
     .into_any()
@@ -54,7 +57,10 @@ fn NotCommitted(status: SyncStatus) -> impl IntoView {
             <div><Stopped status=status.clone()/></div>
             <div><AsItWas status=status.clone()/><SessionFacts status=status.clone()/></div>
         </div>
-        <section class="panel" aria-label="How far it came"><Steps status=Signal::stored(status)/></section>
+        <section class="panel" aria-labelledby="far">
+            <div class="panel__head"><h2 id="far">"How far it came"</h2></div>
+            <Steps status=Signal::stored(status)/>
+        </section>
     }
     .into_any()
 }

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use tandem::model::{Peer, Presence};
 
+use super::error_hint::ErrorHint;
 use super::icon::{Glyph, Icon};
 use super::moment::Age;
 use crate::api::admin::Refresh;
@@ -18,28 +19,30 @@ pub fn Servers(draft: Draft) -> impl IntoView {
             live.take(overview);
         }
     });
+    let failed = Signal::derive(move || refresh.value().get().and_then(Result::err));
     let cards = move || {
         let overview = live.overview.read();
         let all = std::iter::once(&overview.local).chain(&overview.peers);
         all.cloned().map(|peer| view! { <Server peer draft/> }).collect_view()
     };
     view! {
-        <fieldset>
-            <legend class="group__legend">
-                "Sync with"
-            </legend>
-            <button
-                type="button"
-                class="button button--quiet button--small servers__refresh"
-                disabled=move || refresh.pending().get()
-                on:click=move |_| {
-                    refresh.dispatch(Refresh {});
-                }
-            >
-                <Glyph icon=Icon::Compare small=true/>
-                {move || if refresh.pending().get() { "Asking…" } else { "Ask again" }}
-            </button>
+        <fieldset aria-labelledby="servers">
+            <div class="servers__head">
+                <h2 class="group__legend" id="servers">"Sync with"</h2>
+                <button
+                    type="button"
+                    class="button button--quiet button--small"
+                    disabled=move || refresh.pending().get()
+                    on:click=move |_| {
+                        refresh.dispatch(Refresh {});
+                    }
+                >
+                    <Glyph icon=Icon::Compare small=true/>
+                    {move || if refresh.pending().get() { "Asking…" } else { "Ask again" }}
+                </button>
+            </div>
             <div class="servers">{cards}</div>
+            <ErrorHint error=failed/>
         </fieldset>
     }
     .into_any()

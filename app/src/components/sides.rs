@@ -6,7 +6,7 @@ use tandem::model::{
 
 use super::comb::Teeth;
 use super::stage::{Badge, Side};
-use crate::format;
+use crate::{format, text};
 
 /// Which card is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +93,7 @@ pub fn running(
                 (Badge::STAGED, vec![("Rows staged", format::count(status.rows_done)), ("Received", bytes)])
             }
             Role::Source => {
-                let rows = status.rows_total.map_or("counting".to_owned(), format::count);
+                let rows = text::rows_total(status).map_or("counting".to_owned(), format::count);
                 (Badge::READ, vec![("Rows", rows), ("Sent", bytes)])
             }
         };
@@ -129,29 +129,41 @@ pub fn running(
 }
 
 /// After it: what was proven, or that nothing was changed.
-pub fn ended(status: &SyncStatus, local: &Peer, peer: Option<&Peer>) -> (Side, Side) {
+pub fn ended(
+    status: &SyncStatus,
+    local: &Peer,
+    peer: Option<&Peer>,
+    comparison: Option<&Comparison>,
+) -> (Side, Side) {
     let result = status.result.as_ref();
     let is_equal = result.is_some_and(|result| result.relation == Relation::Identical)
         && status.phase == Phase::Verified;
+    // Nothing was written: what was last compared still stands.
+    let last = comparison.filter(|_| result.is_none());
     let side = |role, base: Side, database: Option<&DatabaseFacts>| {
-        let print = result.and_then(|result| match role {
-            Role::Source => result.source.clone(),
-            Role::Target => result.target.clone(),
-        });
-        let other = result.and_then(|result| match role {
-            Role::Source => result.target.clone(),
-            Role::Target => result.source.clone(),
-        });
+        let (source, target) = match result {
+            Some(result) => (result.source.as_ref(), result.target.as_ref()),
+            None => last
+                .map(|last| match status.direction {
+                    Direction::Pull => (&last.remote, &last.local),
+                    Direction::Push => (&last.local, &last.remote),
+                })
+                .unzip(),
+        };
+        let (print, other) = match role {
+            Role::Source => (source.cloned(), target.cloned()),
+            Role::Target => (target.cloned(), source.cloned()),
+        };
         let badge = match role {
             Role::Source => None,
             Role::Target if result.is_some() => None,
             Role::Target => Some(Badge::UNCHANGED),
         };
         let facts = match (&print, role) {
-            (Some(print), _) => {
+            (Some(print), _) if result.is_some() => {
                 vec![("Tables", format::count(print.tables)), ("Rows", format::count(print.rows))]
             }
-            (None, Role::Target) if result.is_none() => vec![("Rows written", "0".to_owned())],
+            (_, Role::Target) if result.is_none() => vec![("Rows written", "0".to_owned())],
             _ => held(database),
         };
         Side { badge, facts, teeth: Teeth { own: print, other, is_equal }, ..base }

@@ -1,10 +1,10 @@
 //! The five steps; several can run at once, and none ever moves.
 
 use leptos::prelude::*;
-use tandem::model::{Step, StepState, StepStatus, SyncStatus, Unit};
+use tandem::model::{Phase, Step, StepState, StepStatus, SyncStatus, Unit};
 
 use super::icon::{Glyph, Icon};
-use crate::format;
+use crate::{format, text};
 
 #[component]
 pub fn Steps(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
@@ -13,20 +13,24 @@ pub fn Steps(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
 
 #[component]
 fn StepLine(step: Step, status: Signal<SyncStatus>) -> impl IntoView {
-    let line = Memo::new(move |_| status.read().step_of(step).cloned());
+    let line = Memo::new(move |_| seen(step, &status.read()));
+    let is_stopped = move || is_stopped(&status.read());
     let state = move || line.read().as_ref().map_or(StepState::Waiting, |line| line.state);
     let (max, value) = (move || bar(line.read().as_ref()).0, move || bar(line.read().as_ref()).1);
     let number = move || match state() {
         StepState::Done => view! { <Glyph icon=Icon::Check/> }.into_any(),
+        StepState::Failed if is_stopped() => view! { <Glyph icon=Icon::Minus/> }.into_any(),
         StepState::Failed => view! { <Glyph icon=Icon::Cross/> }.into_any(),
         StepState::Waiting | StepState::Running => step.number().into_any(),
     };
     view! {
-        <li class="step" data-state=move || state_name(state())>
+        <li class="step" data-state=move || if state() == StepState::Failed && is_stopped() { "stopped" } else { state_name(state()) }>
             <div class="step__head">
                 <span class="step__no"><span class="vh">"Step "{step.number()}" "</span><span aria-hidden="true">{number}</span></span>
                 <span>{step.name()}</span>
-                <span>{move || figure(line.read().as_ref())}</span>
+                <span>
+                    {move || if state() == StepState::Failed && is_stopped() { "stopped".to_owned() } else { figure(line.read().as_ref()) }}
+                </span>
             </div>
             <progress
                 class="bar"
@@ -40,6 +44,20 @@ fn StepLine(step: Step, status: Signal<SyncStatus>) -> impl IntoView {
         </li>
     }
     .into_any()
+}
+
+/// Stopped on purpose or from outside: not a failure of the step.
+fn is_stopped(status: &SyncStatus) -> bool {
+    matches!(status.phase, Phase::Cancelled | Phase::Interrupted)
+}
+
+/// The step as it is told; staging is measured by the rows of the source as soon as they are known.
+fn seen(step: Step, status: &SyncStatus) -> Option<StepStatus> {
+    let mut line = status.step_of(step)?.clone();
+    if line.unit == Unit::Rows && line.total.is_none() && step == Step::Convert {
+        line.total = text::rows_total(status);
+    }
+    Some(line)
 }
 
 fn state_name(state: StepState) -> &'static str {
@@ -87,7 +105,9 @@ fn what(line: Option<&StepStatus>) -> String {
         }
         (unit, _) => format!("{} {}", format::count(line.done), plural(unit)),
     };
-    match (amount.is_empty(), line.note.is_empty()) {
+    // A note that only repeats the number says nothing new.
+    let repeats = line.note.starts_with(|first: char| first.is_ascii_digit());
+    match (amount.is_empty(), line.note.is_empty() || repeats) {
         (false, false) => format!("{amount}. {}", line.note),
         (false, true) => amount,
         (true, _) => line.note.clone(),

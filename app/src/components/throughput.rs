@@ -15,7 +15,13 @@ pub fn Throughput(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
         <section class="panel panel--fill" aria-labelledby="speed">
             <div class="panel__head">
                 <h2 id="speed">"Throughput"</h2>
-                <span class="note"><b>{move || format::rate(status.read().bytes_per_second).to_string()}</b>{move || graph.read().mean_text()}</span>
+                <span class="note">
+                    {move || {
+                        let status = status.read();
+                        (!status.phase.is_final()).then(|| view! { <b>{format::rate(status.bytes_per_second).to_string()}</b>", " })
+                    }}
+                    {move || graph.read().mean_text()}
+                </span>
             </div>
             <div class="panel__body">
                 <div class="graph">
@@ -71,7 +77,13 @@ impl Graph {
             let command = if line.is_empty() { 'M' } else { 'L' };
             line.push_str(&format!("{command}{:.1} {y:.1}", x(sample)));
         }
-        Self { line, from_x: x(first), to_x: x(last), until_ms, top, mean, highest }
+        let mut from_x = x(first);
+        if let [only] = samples {
+            let y = HEIGHT - only.bytes_per_second as f64 / top as f64 * HEIGHT;
+            line = format!("M0.0 {y:.1}L{WIDTH:.1} {y:.1}");
+            from_x = 0.0;
+        }
+        Self { line, from_x, to_x: x(last), until_ms, top, mean, highest }
     }
 
     fn area(&self) -> String {
@@ -89,7 +101,7 @@ impl Graph {
     }
 
     fn mean_text(&self) -> String {
-        if self.top == 0 { String::new() } else { format!(", mean {}", format::rate(self.mean).number) }
+        if self.top == 0 { String::new() } else { format!("mean {}", format::rate(self.mean)) }
     }
 
     fn label(&self) -> String {

@@ -126,16 +126,26 @@ fn take_overview(live: Live, overview: Overview, skew: &Skew) {
 
 /// A sync that has just ended changes the lists and the comparisons too.
 fn take_status(live: Live, status: Option<SyncStatus>) {
-    let was_running = live.status.with_untracked(is_running);
-    let has_ended = was_running && !is_running(&status);
-    live.status.set(status);
-    if has_ended {
-        spawn_local(async move {
-            if let Ok(overview) = admin::overview().await {
-                live.take(overview);
-            }
-        });
+    let running = live.status.with_untracked(|status| {
+        status.as_ref().filter(|status| !status.phase.is_final()).map(|status| status.session_id.clone())
+    });
+    let Some(session) = running.filter(|_| !is_running(&status)) else {
+        live.status.set(status);
+        return;
+    };
+    // A server that was restarted has forgotten the sync; its history has not.
+    let is_forgotten = status.is_none();
+    if !is_forgotten {
+        live.status.set(status);
     }
+    spawn_local(async move {
+        if is_forgotten {
+            live.status.set(admin::backup_progress(session).await.ok());
+        }
+        if let Ok(overview) = admin::overview().await {
+            live.take(overview);
+        }
+    });
 }
 
 fn is_running(status: &Option<SyncStatus>) -> bool {

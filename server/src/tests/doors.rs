@@ -195,6 +195,50 @@ async fn every_answer_carries_the_security_headers() {
     }
 }
 
+#[tokio::test]
+async fn open_streams_end_with_the_server() {
+    let node = support::start().await;
+    let headers =
+        [("authorization", format!("Bearer {TOKEN}")), ("content-type", "application/json".to_owned())];
+    let request = headers
+        .iter()
+        .fold(Request::builder(), |request, (name, value)| request.header(*name, value))
+        .method(Method::POST)
+        .uri("/api/admin/sync/watch")
+        .body(Body::from("{}"))
+        .unwrap();
+    let answer = node.answer(request).await;
+    assert_eq!(answer.headers()["x-accel-buffering"], "no");
+    assert!(!answer.headers().contains_key("content-encoding"));
+    let mut lines = answer.into_body().into_data_stream();
+    assert_eq!(lines.next().await.unwrap().unwrap().as_ref(), b"null\n");
+    node.stop.cancel();
+    assert!(lines.next().await.is_none());
+}
+
+#[tokio::test]
+async fn no_answer_holds_a_secret() {
+    let node = support::start().await;
+    let cookie = node.cookie().await;
+    let secrets = [TOKEN, support::KEY, support::PASSWORD, "postgres://"];
+    for path in [
+        "/",
+        "/history",
+        "/login",
+        "/readyz",
+        "/api/admin/overview",
+        "/api/admin/peers",
+        "/api/admin/doctor",
+        "/api/admin/sync/history",
+    ] {
+        let answer = node.call(Method::GET, path, &[("cookie", &cookie)], "").await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        for secret in secrets {
+            assert!(!answer.body.contains(secret), "{path} shows {secret}");
+        }
+    }
+}
+
 #[test]
 fn chunks_are_as_large_as_the_contract_says() {
     assert_eq!(guard::peer::CHUNK_LIMIT_BYTES, 8 * 1024 * 1024);
