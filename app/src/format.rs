@@ -117,6 +117,12 @@ pub fn age(then_us: i64, now_us: i64) -> String {
     }
 }
 
+/// Ends with a full stop, so that another sentence can follow.
+pub fn sentence(text: &str) -> String {
+    let text = text.trim();
+    if text.is_empty() || text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
+}
+
 /// Whole percent, rounded down: 100 is said only when all is done.
 pub fn percent(value: f64) -> String {
     format!("{}", value.clamp(0.0, 100.0).floor())
@@ -213,6 +219,13 @@ mod tests {
     fn a_hundred_percent_is_said_only_at_the_end() {
         for (value, text) in [(-1.0, "0"), (48.9, "48"), (99.99, "99"), (100.0, "100")] {
             assert_eq!(percent(value), text);
+        }
+    }
+
+    #[test]
+    fn sentences_end() {
+        for (text, expected) in [("it is late", "it is late."), ("Done.", "Done."), ("", "")] {
+            assert_eq!(sentence(text), expected);
         }
     }
 

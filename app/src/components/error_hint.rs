@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
 use crate::error::ApiError;
+use crate::format;
 
 #[component]
 pub fn ErrorHint(#[prop(into)] error: Signal<Option<ApiError>>) -> impl IntoView {
@@ -13,7 +14,7 @@ pub fn ErrorHint(#[prop(into)] error: Signal<Option<ApiError>>) -> impl IntoView
             view! {
                 <p class="hint hint--bad" role="alert">
                     <Glyph icon=Icon::Alert/>
-                    <span><b>{error.message}</b>" "{error.hint}</span>
+                    <span><b>{format::sentence(&error.message)}</b>" "{error.hint}</span>
                 </p>
             }
         })

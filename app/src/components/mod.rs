@@ -4,6 +4,7 @@ pub mod cancel_dialog;
 pub mod comb;
 pub mod compare;
 pub mod error_hint;
+pub mod heartbeat;
 pub mod icon;
 pub mod link;
 pub mod log;

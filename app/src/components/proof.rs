@@ -3,30 +3,50 @@
 use leptos::prelude::*;
 use tandem::model::{SyncResult, SyncStatus, TableStatus};
 
+use super::icon::{Glyph, Icon};
 use crate::{format, text};
 
 #[component]
 pub fn PerTable(status: SyncStatus) -> impl IntoView {
     let (_, target) = text::source_and_target(status.direction, &status.local, &status.peer);
     let caption = format!("Rows changed in {target} per table");
+    let note = format!("rows in {target}");
+    let (changed, same): (Vec<_>, Vec<_>) =
+        status.tables.into_iter().partition(|table| table.inserted + table.updated + table.deleted > 0);
+    let said = format!("{} unchanged", format::counted(same.len() as u64, "table", "tables"));
+    let is_any = !changed.is_empty();
     view! {
         <section class="panel" aria-labelledby="proof">
-            <div class="panel__head"><h2 id="proof">"Per table"</h2><span class="note">{format!("rows in {target}")}</span></div>
-            <table class="table table--stack table--flow">
-                <caption class="vh">{caption}</caption>
-                <thead>
-                    <tr>
-                        <th scope="col">"Table"</th>
-                        <th scope="col" class="num">"Inserted"</th>
-                        <th scope="col" class="num">"Updated"</th>
-                        <th scope="col" class="num">"Deleted"</th>
-                        <th scope="col" class="num">"Unchanged"</th>
-                        <th scope="col" class="num">"Rows now"</th>
-                    </tr>
-                </thead>
-                <tbody>{status.tables.into_iter().map(|table| view! { <Line table/> }).collect_view()}</tbody>
-            </table>
+            <div class="panel__head"><h2 id="proof">"Per table"</h2><span class="note">{note}</span></div>
+            {is_any.then(|| view! { <Table caption tables=changed/> })}
+            {(!same.is_empty()).then(|| view! {
+                <details class="more more--table" open=!is_any>
+                    <summary><Glyph icon=Icon::Chevron/>{said.clone()}</summary>
+                    <Table caption=said tables=same/>
+                </details>
+            })}
         </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Table(caption: String, tables: Vec<TableStatus>) -> impl IntoView {
+    view! {
+        <table class="table table--stack table--flow">
+            <caption class="vh">{caption}</caption>
+            <thead>
+                <tr>
+                    <th scope="col">"Table"</th>
+                    <th scope="col" class="num">"Inserted"</th>
+                    <th scope="col" class="num">"Updated"</th>
+                    <th scope="col" class="num">"Deleted"</th>
+                    <th scope="col" class="num">"Unchanged"</th>
+                    <th scope="col" class="num">"Rows now"</th>
+                </tr>
+            </thead>
+            <tbody>{tables.into_iter().map(|table| view! { <Line table/> }).collect_view()}</tbody>
+        </table>
     }
     .into_any()
 }

@@ -8,7 +8,7 @@ use crate::api::admin::FullSync;
 use crate::browser;
 use crate::draft::Draft;
 use crate::live::use_live;
-use crate::text;
+use crate::{format, text};
 
 #[component]
 pub fn Start(draft: Draft) -> impl IntoView {
@@ -93,14 +93,11 @@ fn obstacle(peer: &Peer) -> Option<String> {
     if peer.address.is_none() {
         return Some(format!("{} cannot be called from here. Start the sync on its own panel.", peer.name));
     }
-    let why = peer
-        .problem
-        .as_ref()
-        .map(|problem| format!(" {} {}", problem.message, problem.hint))
-        .unwrap_or_default();
-    match peer.presence {
-        Presence::Offline => Some(format!("{} is offline.{why}", peer.name)),
-        Presence::Refused => Some(format!("{} does not accept this server's key.{why}", peer.name)),
-        Presence::Online | Presence::Unknown => None,
-    }
+    let why = match (peer.presence, &peer.problem) {
+        (Presence::Online | Presence::Unknown, _) => return None,
+        (_, Some(problem)) => format!("{} {}", format::sentence(&problem.message), problem.hint),
+        (Presence::Refused, None) => format!("{} does not accept this server's key.", peer.name),
+        (Presence::Offline, None) => format!("{} does not answer.", peer.name),
+    };
+    Some(why)
 }

@@ -18,6 +18,8 @@ use crate::error::ApiError;
 
 /// The server says something at least every 10 s.
 const SILENCE_MS: u32 = 15_000;
+/// A server that takes longer than this to answer is as good as gone.
+const ANSWER_MS: u32 = 6_000;
 const SHORTEST_PAUSE_MS: u32 = 1_000;
 const LONGEST_PAUSE_MS: u32 = 10_000;
 /// Peers come and go without a sync; this often the whole overview is read again.
@@ -61,7 +63,8 @@ async fn read_for_ever(live: Live, skew: Skew) {
 
 /// Reads until the stream ends or is silent; says how many lines came.
 async fn read_stream(live: Live) -> Result<usize, ApiError> {
-    let mut chunks = pin!(admin::watch().await?.into_inner());
+    let stream = answered(admin::watch()).await?;
+    let mut chunks = pin!(stream.into_inner());
     let mut rest = String::new();
     let mut lines = 0;
     while let Some(chunk) = within(SILENCE_MS, &mut chunks).await {
@@ -86,9 +89,16 @@ async fn within<S: Stream + Unpin>(ms: u32, stream: &mut S) -> Option<S::Item> {
     }
 }
 
+async fn answered<T>(call: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
+    match select(pin!(call), TimeoutFuture::new(ANSWER_MS)).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right(_) => Err(ApiError::Transport("This server does not answer.".to_owned())),
+    }
+}
+
 /// Asks once for everything; the answer decides between "polling" and "offline".
 async fn ask(live: Live, skew: &Skew) {
-    match admin::overview().await {
+    match answered(admin::overview()).await {
         Ok(mut overview) => {
             live.connection.set(Connection::Polling);
             take_status(live, overview.current.take());

@@ -8,6 +8,7 @@ use tandem::model::{HistoryPage, Phase, SessionId, SessionSummary};
 
 use crate::api::admin;
 use crate::components::error_hint::ErrorHint;
+use crate::components::heartbeat::Heartbeat;
 use crate::components::moment::Moment;
 use crate::components::outcome::Outcome;
 use crate::components::pair::Pair;
@@ -69,6 +70,7 @@ fn Found(page: HistoryPage, asked: Memo<Asked>) -> impl IntoView {
             <div><h1>"History"</h1></div>
             <p class="status-line" role="status">{said}</p>
         </header>
+        {(page.sessions.len() > 1).then(|| view! { <Heartbeat sessions=page.sessions.clone()/> })}
         <Filters asked/>
         <section class="panel" aria-label="Syncs">
             {if is_empty {
