@@ -1,5 +1,6 @@
 //! Asks before it stops a sync; the safe button has the focus.
 
+use crate::erase::Erase;
 use leptos::html::Dialog;
 use leptos::prelude::*;
 use tandem::model::{Phase, SyncStatus};
@@ -47,7 +48,7 @@ pub fn CancelSync(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
             </div>
         </dialog>
     }
-    .into_any()
+    .erase()
 }
 
 fn consequence(status: &SyncStatus) -> String {

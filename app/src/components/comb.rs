@@ -1,5 +1,6 @@
 //! A fingerprint as a comb: one tooth per lane of tables. Equal databases are mirror images.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::Fingerprint;
 
@@ -39,22 +40,18 @@ impl Teeth {
 }
 
 #[component]
-pub fn Comb(#[prop(into)] teeth: Signal<Teeth>, #[prop(into)] name: Signal<String>) -> impl IntoView {
+pub fn Comb(teeth: Teeth, name: String) -> impl IntoView {
     let tooth = |lane: Option<(u32, bool)>| {
         let (length, differs) = lane.unwrap_or_default();
         view! { <i data-v=length.to_string() data-differs=differs.then_some("")></i> }
     };
+    let class = if teeth.own.is_some() { "comb" } else { "comb comb--unknown" };
     view! {
-        <div
-            class="comb"
-            class:comb--unknown=move || teeth.read().own.is_none()
-            data-equal=move || teeth.read().is_equal.then_some("")
-            role="img"
-            aria-label=move || teeth.read().label(&name.read())
-        >
-            {move || teeth.read().lanes().into_iter().map(tooth).collect_view()}
+        <div class=class data-equal=teeth.is_equal.then_some("") role="img" aria-label=teeth.label(&name)>
+            {teeth.lanes().into_iter().map(tooth).collect_view()}
         </div>
     }
+    .erase()
 }
 
 #[cfg(test)]

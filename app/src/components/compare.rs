@@ -1,5 +1,6 @@
 //! Compares both databases on demand and says what differs; nothing is written.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::Comparison;
 
@@ -47,6 +48,7 @@ pub fn CompareNow(draft: Draft) -> impl IntoView {
         </div>
         <ErrorHint error=failed/>
     }
+    .erase()
 }
 
 fn verdict(comparison: &Comparison) -> String {

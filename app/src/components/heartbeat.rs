@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{Phase, SessionSummary};
 
@@ -32,7 +33,7 @@ pub fn Heartbeat(
             </ul>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]

@@ -1,5 +1,6 @@
 //! The few signs of the panel, drawn as one path each.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,12 +46,13 @@ impl Icon {
 
 /// Decoration only: the word stands beside it.
 #[component]
-pub fn Glyph(#[prop(into)] icon: Signal<Icon>, #[prop(optional)] small: bool) -> impl IntoView {
+pub fn Glyph(icon: Icon, #[prop(optional)] small: bool) -> impl IntoView {
     view! {
         <svg class=if small { "icon icon--s" } else { "icon" } viewBox="0 0 24 24" aria-hidden="true">
-            <path d=move || icon.get().path()></path>
+            <path d=icon.path()></path>
         </svg>
     }
+    .erase()
 }
 
 /// The two databases riding in tandem.

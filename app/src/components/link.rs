@@ -1,5 +1,6 @@
 //! What is between the two databases while a sync runs, and after it.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{Direction, Phase, Relation, Step, StepState, SyncStatus};
 
@@ -19,51 +20,44 @@ pub fn RunningLink(
     #[prop(into)] status: Signal<SyncStatus>,
     #[prop(into)] is_fresh: Signal<bool>,
 ) -> impl IntoView {
-    let is_still = move || !is_fresh.get() || status.read().phase == Phase::Cancelling;
-    let is_resting = move || {
-        let status = status.read();
-        status.step_of(Step::Transfer).is_some_and(|step| step.state == StepState::Done)
-    };
-    let label = move || {
+    (move || {
         let status = status.read();
         let (source, target) = text::source_and_target(status.direction, &status.local, &status.peer);
-        format!("Data flows from {source} into {target}")
-    };
-    let pace = move || {
-        let status = status.read();
+        let has_travelled = status.step_of(Step::Transfer).is_some_and(|step| step.state == StepState::Done);
+        let class = match () {
+            () if !is_fresh.get() || status.phase == Phase::Cancelling => "wire wire--live wire--still",
+            () if has_travelled => "wire wire--live wire--rest",
+            () => "wire wire--live",
+        };
         let left = status.eta_seconds.map(|left| format!(", {} left", format::remaining(left)));
-        format!("{}{}", format::rate(status.bytes_per_second), left.unwrap_or_default())
-    };
-    view! {
-        <div class="link">
-            <div class="link__big">{move || format::percent(status.read().percent)}<small>"%"</small></div>
-            <div
-                class="wire wire--live"
-                class:wire--still=is_still
-                class:wire--rest=is_resting
-                data-to=move || toward(status.read().direction)
-                role="img"
-                aria-label=label
-            ></div>
-            <p class="link__text">
-                {move || (status.read().bytes_per_second > 0).then(|| view! { <b>{pace()}</b><br/> })}
-                {move || status.read().message.clone()}
-            </p>
-        </div>
-    }
-    .into_any()
+        let pace = format!("{}{}", format::rate(status.bytes_per_second), left.unwrap_or_default());
+        let pace = (status.bytes_per_second > 0).then(|| view! { <b>{pace}</b><br/> });
+        view! {
+            <div class="link">
+                <div class="link__big">{format::percent(status.percent)}<small>"%"</small></div>
+                <div
+                    class=class
+                    data-to=toward(status.direction)
+                    role="img"
+                    aria-label=format!("Data flows from {source} into {target}")
+                ></div>
+                <p class="link__text">{pace}{status.message.clone()}</p>
+            </div>
+        }
+    })
+    .erase()
 }
 
 #[component]
 pub fn EndedLink(status: SyncStatus) -> impl IntoView {
     match (&status.result, status.phase) {
         (Some(result), Phase::Verified | Phase::Completed) => {
-            view! { <Committed relation=result.relation.clone() status=status.clone()/> }.into_any()
+            view! { <Committed relation=result.relation.clone() status=status.clone()/> }.erase()
         }
         (Some(_), _) => {
-            view! { <Committed relation=Relation::Unverified { reason: String::new() } status/> }.into_any()
+            view! { <Committed relation=Relation::Unverified { reason: String::new() } status/> }.erase()
         }
-        (None, _) => view! { <Cut status/> }.into_any(),
+        (None, _) => view! { <Cut status/> }.erase(),
     }
 }
 
@@ -98,7 +92,7 @@ fn Committed(relation: Relation, status: SyncStatus) -> impl IntoView {
             <p class="link__text">{sentence.clone()}<br/>{what}{is_proven.then_some(", compared after the commit")}</p>
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -117,5 +111,5 @@ fn Cut(status: SyncStatus) -> impl IntoView {
             <p class="link__text">{took}</p>
         </div>
     }
-    .into_any()
+    .erase()
 }

@@ -1,5 +1,6 @@
 //! The log of a sync, on demand; while it runs it follows the newest line.
 
+use crate::erase::Erase;
 use leptos::html::Div;
 use leptos::prelude::*;
 use tandem::model::{LogLevel, LogLine};
@@ -37,7 +38,7 @@ pub fn Log(
             </div>
         </details>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -56,7 +57,7 @@ fn Line(line: LogLine) -> impl IntoView {
             <span>{level.map(|level| view! { <span class="vh">{level}": "</span> })}{line.text}</span>
         </li>
     }
-    .into_any()
+    .erase()
 }
 
 /// Stays at the end, unless the reader has scrolled up.

@@ -1,5 +1,6 @@
 //! Method and options; closed, they say what is set.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{DeletePolicy, Direction, Method};
 
@@ -38,7 +39,7 @@ pub fn How(draft: Draft) -> impl IntoView {
             </details>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -92,7 +93,7 @@ fn Options(draft: Draft) -> impl IntoView {
             </fieldset>
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]

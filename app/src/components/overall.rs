@@ -1,5 +1,6 @@
 //! The whole sync in five figures and one bar.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::SyncStatus;
 
@@ -7,55 +8,50 @@ use crate::{format, text};
 
 #[component]
 pub fn Overall(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
-    let bytes = move || {
+    (move || {
         let status = status.read();
-        match status.bytes_total {
-            Some(total) => {
-                let (done, whole) = format::part_of(status.bytes_done, total);
-                (done, format!("of {whole}"))
-            }
-            None => {
-                let done = format::bytes(status.bytes_done);
-                (done.number, done.unit.to_owned())
-            }
+        let percent = format!("{:.1}", status.percent);
+        view! {
+            <div class="overall">
+                <progress class="bar bar--big" max="100" value=percent aria-label="Whole sync"></progress>
+                <dl class="overall__numbers">{figures(&status).map(figure).collect_view()}</dl>
+            </div>
         }
-    };
-    let rows = move || {
-        let status = status.read();
-        let whole = text::rows_total(&status).map(|total| format!("of {}", format::count(total)));
-        (format::count(status.rows_done), whole.unwrap_or_default())
-    };
-    let speed = move || {
-        let rate = format::rate(status.read().bytes_per_second);
-        (rate.number, rate.unit.to_owned())
-    };
-    let elapsed = move || (format::clock(status.read().elapsed_ms / 1000), String::new());
-    let remaining = move || {
-        let left = status.read().eta_seconds.map(format::clock);
-        (left.unwrap_or_else(|| "unknown".to_owned()), String::new())
-    };
-    view! {
-        <div class="overall">
-            <progress class="bar bar--big" max="100" value=move || format!("{:.1}", status.read().percent) aria-label="Whole sync"></progress>
-            <dl class="overall__numbers">
-                <Figure name="Bytes" value=Signal::derive(bytes)/>
-                <Figure name="Rows staged" value=Signal::derive(rows)/>
-                <Figure name="Speed" value=Signal::derive(speed)/>
-                <Figure name="Elapsed" value=Signal::derive(elapsed)/>
-                <Figure name="Remaining" value=Signal::derive(remaining)/>
-            </dl>
-        </div>
-    }
-    .into_any()
+    })
+    .erase()
 }
 
-/// A number and what is smaller beside it.
-#[component]
-fn Figure(name: &'static str, value: Signal<(String, String)>) -> impl IntoView {
+/// Name, number, and what stands smaller beside it.
+type Figure = (&'static str, String, String);
+
+fn figures(status: &SyncStatus) -> [Figure; 5] {
+    let bytes = match status.bytes_total {
+        Some(total) => {
+            let (done, whole) = format::part_of(status.bytes_done, total);
+            (done, format!("of {whole}"))
+        }
+        None => {
+            let done = format::bytes(status.bytes_done);
+            (done.number, done.unit.to_owned())
+        }
+    };
+    let all_rows = text::rows_total(status).map(|total| format!("of {}", format::count(total)));
+    let rate = format::rate(status.bytes_per_second);
+    let left = status.eta_seconds.map_or_else(|| "unknown".to_owned(), format::clock);
+    [
+        ("Bytes", bytes.0, bytes.1),
+        ("Rows staged", format::count(status.rows_done), all_rows.unwrap_or_default()),
+        ("Speed", rate.number, rate.unit.to_owned()),
+        ("Elapsed", format::clock(status.elapsed_ms / 1000), String::new()),
+        ("Remaining", left, String::new()),
+    ]
+}
+
+fn figure((name, number, beside): Figure) -> impl IntoView {
     view! {
         <div class="figure">
             <dt>{name}</dt>
-            <dd>{move || value.get().0} " " <small>{move || value.get().1}</small></dd>
+            <dd>{number}" "<small>{beside}</small></dd>
         </div>
     }
 }

@@ -1,5 +1,6 @@
 //! Two names and the arrow between them: this server is always the left one, only the arrow turns.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::Direction;
 
@@ -7,21 +8,19 @@ use super::icon::{Glyph, Icon};
 use crate::text;
 
 #[component]
-pub fn Pair(
-    #[prop(into)] local: Signal<String>,
-    #[prop(into)] peer: Signal<String>,
-    #[prop(into)] direction: Signal<Direction>,
-) -> impl IntoView {
-    let icon = Signal::derive(move || match direction.get() {
+pub fn Pair(local: String, peer: String, direction: Direction) -> impl IntoView {
+    let icon = match direction {
         Direction::Pull => Icon::Left,
         Direction::Push => Icon::Right,
-    });
+    };
+    let (local_title, peer_title) = (local.clone(), peer.clone());
     view! {
         <span class="pair">
-            <span class="pair__n" title=local>{local}</span>
+            <span class="pair__n" title=local_title>{local}</span>
             <Glyph icon small=true/>
-            <span class="vh">{move || format!(" {} ", text::arrow(direction.get()))}</span>
-            <span class="pair__n" title=peer>{peer}</span>
+            <span class="vh">{format!(" {} ", text::arrow(direction))}</span>
+            <span class="pair__n" title=peer_title>{peer}</span>
         </span>
     }
+    .erase()
 }

@@ -1,5 +1,6 @@
 //! What was done to each table of the target, and the facts of the session beside it.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{SyncResult, SyncStatus, TableStatus};
 
@@ -27,7 +28,7 @@ pub fn PerTable(status: SyncStatus) -> impl IntoView {
             })}
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -48,7 +49,7 @@ fn Table(caption: String, tables: Vec<TableStatus>) -> impl IntoView {
             <tbody>{tables.into_iter().map(|table| view! { <Line table/> }).collect_view()}</tbody>
         </table>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -65,7 +66,7 @@ fn Line(table: TableStatus) -> impl IntoView {
             <td class="num drop" data-label="Rows now">{format::count(now)}</td>
         </tr>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -96,7 +97,7 @@ pub fn SessionFacts(status: SyncStatus) -> impl IntoView {
             </div>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -110,5 +111,5 @@ fn ResultFacts(result: SyncResult) -> impl IntoView {
         <dt>"Sequences raised"</dt><dd>{format::count(result.sequences_raised)}</dd>
         {skipped.into_iter().map(|skipped| view! { <dt>"Skipped"</dt><dd>{skipped.name} ": " {skipped.reason}</dd> }).collect_view()}
     }
-    .into_any()
+    .erase()
 }

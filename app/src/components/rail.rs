@@ -1,5 +1,6 @@
 //! The frame's own column: brand, this node, navigation, how fresh the page is, colour scheme, sign out.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 use leptos_router::components::A;
 
@@ -56,7 +57,7 @@ pub fn Rail(theme: RwSignal<Theme>) -> impl IntoView {
             </form>
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]

@@ -1,5 +1,6 @@
 //! The last syncs, each one line.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 use leptos_router::components::A;
 use tandem::model::SessionSummary;
@@ -25,13 +26,13 @@ pub fn Recent() -> impl IntoView {
                 <A href="/history" attr:class="text">"All in history"</A>
             </div>
             {move || if is_empty.get() {
-                view! { <p class="panel__body muted">"None yet. The first one will be listed here."</p> }.into_any()
+                view! { <p class="panel__body muted">"None yet. The first one will be listed here."</p> }.erase()
             } else {
-                view! { <ul class="recent">{lines}</ul> }.into_any()
+                view! { <ul class="recent">{lines}</ul> }.erase()
             }}
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -48,7 +49,7 @@ fn Line(session: SessionSummary) -> impl IntoView {
             <span class="recent__when"><Age us=session.finished_us.unwrap_or(session.started_us)/></span>
         </li>
     }
-    .into_any()
+    .erase()
 }
 
 fn what(session: &SessionSummary) -> String {

@@ -1,5 +1,6 @@
 //! A sync that has ended, whole: the stage, what changed or why nothing did, and the log.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{LogLine, SyncStatus};
 
@@ -30,12 +31,12 @@ pub fn Report(status: SyncStatus, log: Vec<LogLine>) -> impl IntoView {
     view! {
         <Stage here there><EndedLink status=ended/></Stage>
         {match status.result.clone() {
-            Some(result) => view! { <Committed result status=status.clone()/> }.into_any(),
-            None => view! { <NotCommitted status/> }.into_any(),
+            Some(result) => view! { <Committed result status=status.clone()/> }.erase(),
+            None => view! { <NotCommitted status/> }.erase(),
         }}
         <Log lines=log/>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -47,7 +48,7 @@ fn Committed(result: tandem::model::SyncResult, status: SyncStatus) -> impl Into
             <div><SessionFacts status=status.clone()/><Throughput status=Signal::stored(status)/></div>
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -62,5 +63,5 @@ fn NotCommitted(status: SyncStatus) -> impl IntoView {
             <Steps status=Signal::stored(status)/>
         </section>
     }
-    .into_any()
+    .erase()
 }

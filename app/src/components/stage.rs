@@ -1,5 +1,6 @@
 //! Two databases facing each other: this server left, the other one right, what is between them in the middle.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 
 use super::comb::{Comb, Teeth};
@@ -47,34 +48,28 @@ pub fn Stage(
             <Database side=there place="there" role="Other server"/>
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
 fn Database(side: Signal<Side>, place: &'static str, role: &'static str) -> impl IntoView {
-    let name = Memo::new(move |_| side.read().name.clone());
-    let fact = |(term, value): (&'static str, String)| {
-        view! { <div><dt>{term}</dt><dd>{value}</dd></div> }
-    };
-    view! {
-        <article class="database" data-side=place aria-label=name>
-            <div class="database__role">
-                {role}
-                {move || side.read().badge.map(|badge| view! { " " <span class=badge.class>{badge.text}</span> })}
-            </div>
-            <h2 class="database__name" title=name>{name}</h2>
-            <div class="database__address">{move || side.read().address.clone()}</div>
-            <dl class="facts facts--line">
-                {move || side.read().facts.iter().cloned().map(fact).collect_view()}
-            </dl>
-            <div class="database__print">
-                {move || side.read().teeth.own.as_ref().map(|print| {
-                    view! { <code>{format::fingerprint(print)}</code> " " }
-                })}
-                <span>{move || side.read().note.clone()}</span>
-            </div>
-            <Comb teeth=Signal::derive(move || side.read().teeth.clone()) name/>
-        </article>
-    }
-    .into_any()
+    (move || {
+        let Side { name, address, badge, facts, teeth, note } = side.get();
+        let badge = badge.map(|badge| view! { " " <span class=badge.class>{badge.text}</span> });
+        let facts =
+            facts.into_iter().map(|(term, value)| view! { <div><dt>{term}</dt><dd>{value}</dd></div> });
+        let print = teeth.own.as_ref().map(|print| view! { <code>{format::fingerprint(print)}</code>" " });
+        let (label, title, shown) = (name.clone(), name.clone(), name.clone());
+        view! {
+            <article class="database" data-side=place aria-label=label>
+                <div class="database__role">{role}{badge}</div>
+                <h2 class="database__name" title=title>{shown}</h2>
+                <div class="database__address">{address}</div>
+                <dl class="facts facts--line">{facts.collect_view()}</dl>
+                <div class="database__print">{print}<span>{note}</span></div>
+                <Comb teeth name/>
+            </article>
+        }
+    })
+    .erase()
 }

@@ -1,5 +1,6 @@
 //! The consequence, then the button.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{Code, DeletePolicy, Peer, Presence};
 
@@ -54,7 +55,7 @@ pub fn Start(draft: Draft) -> impl IntoView {
             </div>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -71,8 +72,8 @@ fn Consequence(draft: Draft) -> impl IntoView {
             {move || {
                 let (source, target) = names();
                 match draft.options.read().deletes {
-                    DeletePolicy::Mirror => view! { <b>{target}</b> " becomes identical to " <b>{source}</b> "." }.into_any(),
-                    DeletePolicy::Keep => view! { <b>{target}</b> " gets every row of " <b>{source}</b> "." }.into_any(),
+                    DeletePolicy::Mirror => view! { <b>{target}</b> " becomes identical to " <b>{source}</b> "." }.erase(),
+                    DeletePolicy::Keep => view! { <b>{target}</b> " gets every row of " <b>{source}</b> "." }.erase(),
                 }
             }}
         </p>

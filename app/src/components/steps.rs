@@ -1,5 +1,6 @@
 //! The five steps; several can run at once, and none ever moves.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{Phase, Step, StepState, StepStatus, SyncStatus, Unit};
 
@@ -8,42 +9,48 @@ use crate::{format, text};
 
 #[component]
 pub fn Steps(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
-    view! { <ol class="steps">{Step::ALL.map(|step| view! { <StepLine step status/> }).collect_view()}</ol> }
+    (move || {
+        let status = status.read();
+        let lines = Step::ALL.map(|step| line(step, seen(step, &status), is_stopped(&status)));
+        view! { <ol class="steps">{lines.collect_view()}</ol> }
+    })
+    .erase()
 }
 
-#[component]
-fn StepLine(step: Step, status: Signal<SyncStatus>) -> impl IntoView {
-    let line = Memo::new(move |_| seen(step, &status.read()));
-    let is_stopped = move || is_stopped(&status.read());
-    let state = move || line.read().as_ref().map_or(StepState::Waiting, |line| line.state);
-    let (max, value) = (move || bar(line.read().as_ref()).0, move || bar(line.read().as_ref()).1);
-    let number = move || match state() {
-        StepState::Done => view! { <Glyph icon=Icon::Check/> }.into_any(),
-        StepState::Failed if is_stopped() => view! { <Glyph icon=Icon::Minus/> }.into_any(),
-        StepState::Failed => view! { <Glyph icon=Icon::Cross/> }.into_any(),
-        StepState::Waiting | StepState::Running => step.number().into_any(),
+fn line(step: Step, line: Option<StepStatus>, is_stopped: bool) -> impl IntoView {
+    let line = line.as_ref();
+    let state = line.map_or(StepState::Waiting, |line| line.state);
+    let (max, value) = bar(line);
+    let (icon, name, figure) = match state {
+        StepState::Failed if is_stopped => (Some(Icon::Minus), "stopped", "stopped".to_owned()),
+        StepState::Failed => (Some(Icon::Cross), "failed", figure(line)),
+        StepState::Done => (Some(Icon::Check), "done", figure(line)),
+        StepState::Running => (None, "running", figure(line)),
+        StepState::Waiting => (None, "waiting", figure(line)),
+    };
+    let class = match state {
+        StepState::Done => "bar bar--done",
+        StepState::Failed if !is_stopped => "bar bar--bad",
+        _ => "bar",
+    };
+    let sign = match icon {
+        Some(icon) => view! { <Glyph icon/> }.erase(),
+        None => step.number().erase(),
     };
     view! {
-        <li class="step" data-state=move || if state() == StepState::Failed && is_stopped() { "stopped" } else { state_name(state()) }>
+        <li class="step" data-state=name>
             <div class="step__head">
-                <span class="step__no"><span class="vh">"Step "{step.number()}" "</span><span aria-hidden="true">{number}</span></span>
-                <span>{step.name()}</span>
-                <span>
-                    {move || if state() == StepState::Failed && is_stopped() { "stopped".to_owned() } else { figure(line.read().as_ref()) }}
+                <span class="step__no">
+                    <span class="vh">"Step "{step.number()}" "</span>
+                    <span aria-hidden="true">{sign}</span>
                 </span>
+                <span>{step.name()}</span>
+                <span>{figure}</span>
             </div>
-            <progress
-                class="bar"
-                class:bar--done=move || state() == StepState::Done
-                class:bar--bad=move || state() == StepState::Failed
-                max=max
-                value=value
-                aria-label=step.name()
-            ></progress>
-            <div class="step__what">{move || what(line.read().as_ref())}</div>
+            <progress class=class max=max value=value aria-label=step.name()></progress>
+            <div class="step__what">{what(line)}</div>
         </li>
     }
-    .into_any()
 }
 
 /// Stopped on purpose or from outside: not a failure of the step.
@@ -58,15 +65,6 @@ fn seen(step: Step, status: &SyncStatus) -> Option<StepStatus> {
         line.total = text::rows_total(status);
     }
     Some(line)
-}
-
-fn state_name(state: StepState) -> &'static str {
-    match state {
-        StepState::Waiting => "waiting",
-        StepState::Running => "running",
-        StepState::Done => "done",
-        StepState::Failed => "failed",
-    }
 }
 
 /// Maximum and value of the bar. An empty step that is done is full.

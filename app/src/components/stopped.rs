@@ -1,5 +1,6 @@
 //! A sync that was not committed: is my data safe, what happened, why, what now.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 use leptos_router::components::A;
 use tandem::model::{Code, Phase, Step, SyncStatus};
@@ -36,7 +37,7 @@ pub fn Stopped(status: SyncStatus) -> impl IntoView {
             </div>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// The proof that nothing was changed.
@@ -61,7 +62,7 @@ pub fn AsItWas(status: SyncStatus) -> impl IntoView {
             </ul>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// What happened, why, and the engine's advice.

@@ -1,5 +1,6 @@
 //! Progress per table, in the tables' own order; of many only those that move or failed, the rest on demand.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{SyncStatus, TableState, TableStatus};
 
@@ -31,7 +32,7 @@ pub fn Tables(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
             </Show>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -58,7 +59,7 @@ fn Line(table: TableStatus) -> impl IntoView {
             <span class="r"><b>{number}</b>" "{rest}</span>
         </li>
     }
-    .into_any()
+    .erase()
 }
 
 fn is_active(state: TableState) -> bool {

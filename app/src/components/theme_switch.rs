@@ -1,5 +1,6 @@
 //! Auto, light or dark.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 
 use crate::theme::Theme;
@@ -27,4 +28,5 @@ pub fn ThemeSwitch(theme: RwSignal<Theme>, group: &'static str) -> impl IntoView
             {Theme::ALL.map(choice).collect_view()}
         </fieldset>
     }
+    .erase()
 }

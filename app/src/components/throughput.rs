@@ -1,5 +1,6 @@
 //! Bytes a second over the time of the sync, as a small graph.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{Sample, SyncStatus};
 
@@ -10,43 +11,42 @@ const HEIGHT: f64 = 100.0;
 
 #[component]
 pub fn Throughput(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
-    let graph = Memo::new(move |_| Graph::new(&status.read().samples));
-    view! {
-        <section class="panel panel--fill" aria-labelledby="speed">
-            <div class="panel__head">
-                <h2 id="speed">"Throughput"</h2>
-                <span class="note">
-                    {move || {
-                        let status = status.read();
-                        (!status.phase.is_final()).then(|| view! { <b>{format::rate(status.bytes_per_second).to_string()}</b>", " })
-                    }}
-                    {move || graph.read().mean_text()}
-                </span>
-            </div>
-            <div class="panel__body">
-                <div class="graph">
-                    <div class="graph__y" aria-hidden="true">
-                        <span>{move || format::rate(graph.read().top).to_string()}</span>
-                        <span>{move || format::rate(graph.read().top / 2).number}</span>
-                        <span>"0"</span>
-                    </div>
-                    <div class="graph__plot">
-                        <svg viewBox="0 0 320 100" preserveAspectRatio="none" role="img" aria-label=move || graph.read().label()>
-                            <path class="grid" d="M0 0.5H320M0 50H320M0 99.5H320"></path>
-                            <path class="area" d=move || graph.read().area()></path>
-                            <path class="mean" d=move || graph.read().mean_line()></path>
-                            <path class="line" d=move || graph.read().line.clone()></path>
-                        </svg>
-                    </div>
-                    <div class="graph__x" aria-hidden="true">
-                        <span>"0:00"</span>
-                        <span>{move || format::clock(graph.read().until_ms / 1000)}</span>
+    (move || {
+        let status = status.read();
+        let graph = Graph::new(&status.samples);
+        let now = (!status.phase.is_final())
+            .then(|| view! { <b>{format::rate(status.bytes_per_second).to_string()}</b>", " });
+        view! {
+            <section class="panel panel--fill" aria-labelledby="speed">
+                <div class="panel__head">
+                    <h2 id="speed">"Throughput"</h2>
+                    <span class="note">{now}{graph.mean_text()}</span>
+                </div>
+                <div class="panel__body">
+                    <div class="graph">
+                        <div class="graph__y" aria-hidden="true">
+                            <span>{format::rate(graph.top).to_string()}</span>
+                            <span>{format::rate(graph.top / 2).number}</span>
+                            <span>"0"</span>
+                        </div>
+                        <div class="graph__plot">
+                            <svg viewBox="0 0 320 100" preserveAspectRatio="none" role="img" aria-label=graph.label()>
+                                <path class="grid" d="M0 0.5H320M0 50H320M0 99.5H320"></path>
+                                <path class="area" d=graph.area()></path>
+                                <path class="mean" d=graph.mean_line()></path>
+                                <path class="line" d=graph.line.clone()></path>
+                            </svg>
+                        </div>
+                        <div class="graph__x" aria-hidden="true">
+                            <span>"0:00"</span>
+                            <span>{format::clock(graph.until_ms / 1000)}</span>
+                        </div>
                     </div>
                 </div>
-            </div>
-        </section>
-    }
-    .into_any()
+            </section>
+        }
+    })
+    .erase()
 }
 
 /// The samples as paths in a box of 320 × 100.

@@ -1,5 +1,6 @@
 //! The numbers that a committed sync ends with.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{SyncResult, SyncStatus};
 
@@ -25,7 +26,7 @@ pub fn Totals(result: SyncResult, status: SyncStatus) -> impl IntoView {
             </dl>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -36,5 +37,5 @@ fn Total(kind: &'static str, sign: &'static str, name: &'static str, number: u64
             <dd>{format::count(number)}</dd>
         </div>
     }
-    .into_any()
+    .erase()
 }

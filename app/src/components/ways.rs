@@ -1,5 +1,6 @@
 //! Direction as two ways between the cards; the arrow names who is written.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::Direction;
 
@@ -17,12 +18,16 @@ pub fn Ways(draft: Draft) -> impl IntoView {
             <Way draft direction=Direction::Push/>
         </fieldset>
     }
+    .erase()
 }
 
 #[component]
 fn Way(draft: Draft, direction: Direction) -> impl IntoView {
     let local = use_live().local_name();
-    let peer = Signal::derive(move || draft.peer_name().unwrap_or_else(|| "no peer yet".to_owned()));
+    let pair = move || {
+        let peer = draft.peer_name().unwrap_or_else(|| "no peer yet".to_owned());
+        view! { <Pair local=local.get() peer direction/> }
+    };
     let is_chosen = move || draft.action.get() == direction;
     let to = match direction {
         Direction::Pull => "here",
@@ -43,9 +48,9 @@ fn Way(draft: Draft, direction: Direction) -> impl IntoView {
                 />
                 <span class="way__name">{text::verb(direction)}</span>
                 " "
-                <span class="way__what"><Pair local peer direction/></span>
+                <span class="way__what">{pair}</span>
             </span>
         </label>
     }
-    .into_any()
+    .erase()
 }

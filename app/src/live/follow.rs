@@ -72,7 +72,7 @@ async fn read_stream(live: Live) -> Result<usize, ApiError> {
         // A chunk can hold several lines, or half of one; of several only the last is still true.
         let Some(end) = rest.rfind('\n') else { continue };
         let newest = rest[..end].rfind('\n').map_or(0, |start| start + 1);
-        if let Ok(status) = serde_json::from_str(&rest[newest..end]) {
+        if let Ok(status) = serde_json::from_slice(&rest.as_bytes()[newest..end]) {
             lines += 1;
             live.connection.set(Connection::Live);
             take_status(live, status);

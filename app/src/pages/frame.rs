@@ -1,5 +1,7 @@
 //! The frame around all pages but the login: reads the overview once, keeps it fresh, and shows the page inside.
 
+use crate::erase::Erase;
+use crate::json::resource;
 use leptos::prelude::*;
 use leptos_router::components::Outlet;
 use tandem::model::{CheckState, Overview};
@@ -14,7 +16,7 @@ use crate::theme::Theme;
 
 #[component]
 pub fn Frame() -> impl IntoView {
-    let overview = Resource::new(|| (), |()| admin::overview());
+    let overview = resource(|| (), |()| admin::overview());
     let theme = RwSignal::new(
         SharedValue::new(|| {
             #[cfg(feature = "ssr")]
@@ -29,12 +31,13 @@ pub fn Frame() -> impl IntoView {
         <Suspense>
             {move || Suspend::new(async move {
                 match overview.await {
-                    Ok(overview) => view! { <Panel overview theme/> }.into_any(),
-                    Err(error) => view! { <Unavailable error/> }.into_any(),
+                    Ok(overview) => view! { <Panel overview theme/> }.erase(),
+                    Err(error) => view! { <Unavailable error/> }.erase(),
                 }
             })}
         </Suspense>
     }
+    .erase()
 }
 
 #[component]
@@ -60,7 +63,7 @@ fn Panel(overview: Overview, theme: RwSignal<Theme>) -> impl IntoView {
             </main>
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// What is not right on this node, with what to do about it.

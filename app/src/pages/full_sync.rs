@@ -1,5 +1,6 @@
 //! Full Sync: choose and start, watch it run, see what it proved. One page, because it is one thing.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
@@ -62,12 +63,13 @@ pub fn FullSync() -> impl IntoView {
         <Title text=move || format!("Full Sync · {} · {}", live.local_name().get(), text::TITLE)/>
         <Head screen/>
         {move || match (screen.get(), live.status.get_untracked()) {
-            (Screen::Running, Some(status)) => view! { <Running live first=status/> }.into_any(),
-            (Screen::Ended, Some(status)) => view! { <Ended live first=status/> }.into_any(),
-            _ => view! { <Choosing draft/> }.into_any(),
+            (Screen::Running, Some(status)) => view! { <Running live first=status/> }.erase(),
+            (Screen::Ended, Some(status)) => view! { <Ended live first=status/> }.erase(),
+            _ => view! { <Choosing draft/> }.erase(),
         }}
         <Recent/>
     }
+    .erase()
 }
 
 #[component]
@@ -82,19 +84,19 @@ fn Head(screen: Memo<Screen>) -> impl IntoView {
         }
     });
     let line = move || match (screen.get(), live.status.get_untracked()) {
-        (Screen::Ended, Some(status)) => view! { <EndedLine status/> }.into_any(),
+        (Screen::Ended, Some(status)) => view! { <EndedLine status/> }.erase(),
         (Screen::Running, _) => {
-            view! { <span class="dot dot--busy" aria-hidden="true"></span>{said} }.into_any()
+            view! { <span class="dot dot--busy" aria-hidden="true"></span>{said} }.erase()
         }
-        _ => view! { <span class="dot" aria-hidden="true"></span>{said} }.into_any(),
+        _ => view! { <span class="dot" aria-hidden="true"></span>{said} }.erase(),
     };
     let action = move || match (screen.get(), live.status.get_untracked()) {
-        (Screen::Running, Some(status)) => view! { <CancelSync status=newest(live, status)/> }.into_any(),
+        (Screen::Running, Some(status)) => view! { <CancelSync status=newest(live, status)/> }.erase(),
         (Screen::Ended, Some(status)) => {
             view! { <A href=format!("/?new={}", status.session_id) attr:class="button">"New sync"</A> }
-                .into_any()
+                .erase()
         }
-        _ => ().into_any(),
+        _ => ().erase(),
     };
     view! {
         <header class="page-head">
@@ -103,7 +105,7 @@ fn Head(screen: Memo<Screen>) -> impl IntoView {
             {action}
         </header>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -151,7 +153,7 @@ fn Choosing(draft: Draft) -> impl IntoView {
         </Stage>
         <div class="split split--fill"><How draft/><Start draft/></div>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -171,7 +173,7 @@ fn Running(live: Live, first: SyncStatus) -> impl IntoView {
         <div class="split split--fill"><Tables status/><Throughput status/></div>
         <Log lines is_live=true/>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]

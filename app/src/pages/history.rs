@@ -1,8 +1,10 @@
 //! History: every session, filtered and paged by the address.
 
+use crate::erase::Erase;
+use crate::json::resource;
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::components::{A, Form};
+use leptos_router::components::A;
 use leptos_router::hooks::use_query_map;
 use tandem::model::{HistoryPage, Phase, SessionId, SessionSummary};
 
@@ -39,7 +41,7 @@ pub fn History() -> impl IntoView {
     let change = Memo::new(move |_| {
         live.status.read().as_ref().map(|status| (status.session_id.clone(), status.phase))
     });
-    let page = Resource::new(
+    let page = resource(
         move || (asked.get(), change.get()),
         |(asked, _)| admin::history(asked.peer, asked.phase, asked.before, None),
     );
@@ -48,15 +50,16 @@ pub fn History() -> impl IntoView {
         <Transition>
             {move || Suspend::new(async move {
                 match page.await {
-                    Ok(page) => view! { <Found page asked/> }.into_any(),
+                    Ok(page) => view! { <Found page asked/> }.erase(),
                     Err(error) => view! {
                         <header class="page-head"><h1>"History"</h1></header>
                         <ErrorHint error=Signal::stored(Some(error))/>
-                    }.into_any(),
+                    }.erase(),
                 }
             })}
         </Transition>
     }
+    .erase()
 }
 
 #[component]
@@ -74,14 +77,14 @@ fn Found(page: HistoryPage, asked: Memo<Asked>) -> impl IntoView {
         <Filters asked/>
         <section class="panel" aria-label="Syncs">
             {if is_empty {
-                view! { <p class="panel__body muted">"No sync matches."</p> }.into_any()
+                view! { <p class="panel__body muted">"No sync matches."</p> }.erase()
             } else {
-                view! { <Sessions sessions=page.sessions longest/> }.into_any()
+                view! { <Sessions sessions=page.sessions longest/> }.erase()
             }}
             <Pages asked older=last.filter(|_| page.more)/>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -99,7 +102,7 @@ fn Filters(asked: Memo<Asked>) -> impl IntoView {
         phases.map(|phase| view! { <option value=phase.as_str() selected=chosen == Some(phase)>{text::phase(phase)}</option> }).collect_view()
     };
     view! {
-        <Form method="GET" action="/history" attr:class="filters" attr:role="search" attr:aria-label="Filter history">
+        <form method="get" action="/history" class="filters" role="search" aria-label="Filter history">
             <div class="field">
                 <label class="field__label" for="filter-peer">"Peer"</label>
                 <select class="select" id="filter-peer" name="peer"><option value="">"All peers"</option>{peers}</select>
@@ -109,9 +112,9 @@ fn Filters(asked: Memo<Asked>) -> impl IntoView {
                 <select class="select" id="filter-phase" name="phase"><option value="">"All results"</option>{phases}</select>
             </div>
             <button class="button" type="submit">"Filter"</button>
-        </Form>
+        </form>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -135,7 +138,7 @@ fn Sessions(sessions: Vec<SessionSummary>, longest: u64) -> impl IntoView {
             <tbody>{sessions.into_iter().map(|session| view! { <Line session longest/> }).collect_view()}</tbody>
         </table>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -165,7 +168,7 @@ fn Line(session: SessionSummary, longest: u64) -> impl IntoView {
             <td class="soft drop drop-1" data-label="By">{session.started_by}</td>
         </tr>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]

@@ -1,5 +1,6 @@
 //! Sign in: a plain form that works without script.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -54,6 +55,7 @@ pub fn Login() -> impl IntoView {
             </main>
         </div>
     }
+    .erase()
 }
 
 fn said(reason: &str) -> &'static str {

@@ -1,5 +1,6 @@
 //! A path that leads nowhere.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 
 #[component]
@@ -16,4 +17,5 @@ pub fn NotFound() -> impl IntoView {
             </div>
         </main>
     }
+    .erase()
 }

@@ -1,5 +1,7 @@
 //! One session of the history, whole.
 
+use crate::erase::Erase;
+use crate::json::resource;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
@@ -24,7 +26,7 @@ pub fn Session() -> impl IntoView {
     let id = Memo::new(move |_| params.read().get("id").and_then(|id| SessionId::parse(&id)));
     // While it runs its page points to the live one; its end makes the report.
     let phase = Memo::new(move |_| id.get().and_then(|id| live.status_of(&id)).map(|status| status.phase));
-    let detail = Resource::new(
+    let detail = resource(
         move || (id.get(), phase.get()),
         |(id, _)| async move {
             let id = id.ok_or_else(|| SyncError::new(Code::NotFound, "There is no such sync."))?;
@@ -36,12 +38,13 @@ pub fn Session() -> impl IntoView {
         <Transition>
             {move || Suspend::new(async move {
                 match detail.await {
-                    Ok(detail) => view! { <Found detail/> }.into_any(),
-                    Err(error) => view! { <Missing error/> }.into_any(),
+                    Ok(detail) => view! { <Found detail/> }.erase(),
+                    Err(error) => view! { <Missing error/> }.erase(),
                 }
             })}
         </Transition>
     }
+    .erase()
 }
 
 #[component]
@@ -67,7 +70,7 @@ fn Found(detail: SessionDetail) -> impl IntoView {
         })}
         <Report status log/>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
