@@ -25,7 +25,9 @@ pub(crate) fn report(pkg: &Path, mode: Mode) -> Result<()> {
         );
         if extension == "wasm" && mode == Mode::Release && bytes(".br")? > LIMIT_BYTES {
             // No failure: a panel that is too big is still better than none.
-            println!("panel: WARNING: {OUTPUT_NAME}.wasm is larger than our goal of {LIMIT_BYTES} B as brotli");
+            println!(
+                "panel: WARNING: {OUTPUT_NAME}.wasm is larger than our goal of {LIMIT_BYTES} B as brotli"
+            );
         }
     }
     Ok(())
