@@ -1,4 +1,4 @@
-//! The folder of the spool files: made at the start, emptied of what dead sessions left.
+//! The folder of the spool files: made at the start, swept of what dead sessions left.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,11 +9,14 @@ pub(crate) fn path(data_dir: &Path) -> PathBuf {
     data_dir.join("spool")
 }
 
-/// Makes the folder, for the owner only, and removes the part files in it.
+/// Makes the folder, for the owner only.
 pub(crate) async fn prepare(data_dir: &Path) -> io::Result<()> {
-    let folder = path(data_dir);
-    tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).await?;
-    let mut entries = tokio::fs::read_dir(&folder).await?;
+    tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(path(data_dir)).await
+}
+
+/// Removes the part files: only when no session can be using them.
+pub(crate) async fn sweep(data_dir: &Path) -> io::Result<()> {
+    let mut entries = tokio::fs::read_dir(path(data_dir)).await?;
     while let Some(entry) = entries.next_entry().await? {
         let path = entry.path();
         if path.extension().is_some_and(|extension| extension == "part") && entry.file_type().await?.is_file()

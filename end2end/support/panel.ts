@@ -13,22 +13,31 @@ export class Panel {
   async signIn(): Promise<void> {
     await this.page.goto(new URL('/login', this.node.url).toString());
     await this.page.getByLabel('Password').fill(this.node.password);
-    await this.page.getByRole('button', { name: 'Sign in' }).click();
-    await this.page.waitForURL(this.node.url);
-    await this.isLive();
+    await this.live(async () => {
+      await this.page.getByRole('button', { name: 'Sign in' }).click();
+      await this.page.waitForURL(this.node.url);
+    });
   }
 
   async open(path = '/'): Promise<void> {
-    await this.page.goto(new URL(path, this.node.url).toString());
+    await this.live(() => this.page.goto(new URL(path, this.node.url).toString()));
   }
 
-  /** The page has been taken over by the browser's code, and its stream is open. */
-  async isLive(): Promise<void> {
-    await expect(this.page.getByText(/^Live/).filter({ visible: true }).first()).toBeVisible();
+  /** Closes the page, so that a node can be stopped without the page complaining about it. */
+  async leave(): Promise<void> {
+    await this.page.goto('about:blank');
+  }
+
+  /** What the server rendered looks ready at once; a click counts only when the browser's code has taken it over. */
+  private async live(open: () => Promise<unknown>): Promise<void> {
+    const stream = this.page.waitForRequest('**/api/admin/sync/watch');
+    await open();
+    await stream;
+    await expect(this.page.getByText('Live', { exact: true }).filter({ visible: true }).first()).toBeVisible();
   }
 
   peer(name: string): Locator {
-    return this.page.getByRole('radio', { name: new RegExp(name) });
+    return this.page.getByRole('radio', { name, exact: true });
   }
 
   /** Leaves the result of the last sync, if the page greets with one. */

@@ -85,7 +85,6 @@ test('who starts while one runs is told which', async ({ panel, context, servers
   const deaf = await context.newPage();
   const late = new Panel(deaf, target);
   await late.open();
-  await late.isLive();
   await deaf.route('**/api/**', (route) =>
     route.request().url().endsWith('/full-sync') ? route.fallback() : route.abort(),
   );

@@ -1,7 +1,7 @@
 // Each state of each page: accessible, never wider than the window, and kept as a picture to be looked at.
 
-import { emptied, ended, heldBeforeCommit, heldInBackup, inSync, changed } from '../support/moments.ts';
-import { startSync, call } from '../support/node.ts';
+import { changed, emptied, ended, heldBeforeCommit, heldInBackup, inSync } from '../support/moments.ts';
+import { call, startSync } from '../support/node.ts';
 import { expectGoodLooks } from '../support/looks.ts';
 import { expect, test } from '../support/fixtures.ts';
 

@@ -1,11 +1,16 @@
 //! The panel's files, embedded in the binary → answers with the best encoding the browser takes.
 
 use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
 };
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
 use rust_embed::{Embed, EmbeddedFile};
+
+use crate::node::Node;
+use crate::pages;
 
 /// Debug builds read the folder at run time, so that a rebuilt panel needs no rebuilt server.
 #[derive(Embed)]
@@ -24,13 +29,19 @@ pub(crate) fn are_there() -> bool {
     holds("/pkg/tandem.wasm")
 }
 
-/// The guard lets only existing files through to here. Their names hold no content hash, so a browser asks each time
-/// whether its copy is still right; over loopback or a LAN that costs nothing.
-pub(crate) async fn serve(uri: Uri, headers: HeaderMap) -> Response<Body> {
-    let path = uri.path().trim_start_matches('/');
-    let Some((file, encoding)) = best(path, &headers) else {
-        return reply(StatusCode::NOT_FOUND, Body::empty());
-    };
+/// The router's last resort. The guard lets only existing files through to here, and people who are signed in and
+/// mistyped an address.
+pub(crate) async fn serve(State(node): State<Node>, request: Request) -> Response {
+    match file(request.uri().path().trim_start_matches('/'), request.headers()) {
+        Some(response) => response,
+        None => pages::unknown(&node, request).await,
+    }
+}
+
+/// Their names hold no content hash, so a browser asks each time whether its copy is still right; over loopback or a
+/// LAN that costs nothing.
+fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
+    let (file, encoding) = best(path, headers)?;
     let etag = etag(&file);
     let fresh = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).is_some_and(|known| {
         known.split(',').any(|tag| tag.trim().trim_start_matches("W/").as_bytes() == etag.as_bytes())
@@ -48,7 +59,7 @@ pub(crate) async fn serve(uri: Uri, headers: HeaderMap) -> Response<Body> {
     if let Some(encoding) = encoding {
         out.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
-    response
+    Some(response)
 }
 
 fn best(path: &str, headers: &HeaderMap) -> Option<(EmbeddedFile, Option<&'static str>)> {
@@ -89,7 +100,7 @@ fn content_type(path: &str) -> &'static str {
     }
 }
 
-fn reply(status: StatusCode, body: Body) -> Response<Body> {
+fn reply(status: StatusCode, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response

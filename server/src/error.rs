@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use serde_json::json;
 use tandem::model::{Code, SyncError};
 
@@ -20,6 +20,19 @@ impl Refusal {
 
     pub(crate) fn is_unauthorized(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED
+    }
+
+    /// For a person at a browser, where the panel itself cannot be drawn.
+    pub(crate) fn into_page(self) -> Response {
+        let text = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let page = format!(
+            "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><title>Tandem</title>\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+             <h1>This server cannot show its panel now</h1><p>{}</p><p>{}</p><p><a href=\"\">Try again</a></p></html>",
+            text(&self.error.message),
+            text(&self.error.hint),
+        );
+        (self.status, Html(page)).into_response()
     }
 
     /// For the few cases in which the same code has another status than usual.

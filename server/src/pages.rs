@@ -1,12 +1,14 @@
 //! The panel's pages and server functions, and what they find in their context.
 
+use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::request::Parts;
+use axum::response::Response;
 use leptos::context::{provide_context, use_context};
 use leptos::nonce::use_nonce;
 use leptos::prelude::{AnyView, IntoAny};
-use leptos_axum::{AxumRouteListing, ResponseOptions, generate_route_list};
+use leptos_axum::{AxumRouteListing, ResponseOptions, generate_route_list, render_app_async_with_context};
 use tandem::engine::Caller;
 
 use crate::guard::admin::Admin;
@@ -20,6 +22,11 @@ pub(crate) fn list() -> Vec<AxumRouteListing> {
 pub(crate) fn shell(node: &Node) -> impl Fn() -> AnyView + Clone + Send + Sync + 'static {
     let options = node.options.clone();
     move || app::shell(options.clone()).into_any()
+}
+
+/// The panel's own page for an address that leads nowhere; it sets the status.
+pub(crate) async fn unknown(node: &Node, request: Request) -> Response {
+    render_app_async_with_context(context(node), shell(node))(request).await
 }
 
 /// The engine, the token that ends streams, and who is calling as the guard has found out.

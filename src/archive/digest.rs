@@ -1,9 +1,10 @@
 //! The rows of a table as COPY text -> one number that says what they are, whatever their order.
 //!
-//! A row's hash is the first 16 bytes of BLAKE3 over its fields, **in the order of the columns' names**, joined by TAB;
-//! so it does not matter in which order a server holds its columns. A field stands there as COPY writes it: NULL is
-//! `\N`, and TAB and newline are always escaped, so the joining is unambiguous. A field longer than 16 KiB stands there
-//! as a newline and its own BLAKE3, so that a row of any size is hashed in little memory.
+//! A row's hash is the first 16 bytes of BLAKE3 over its fields, **in the order of the columns' names**, joined by TAB
+//! and filled up with newlines, at least one, to a multiple of 64 bytes; so it does not matter in which order a server
+//! holds its columns. A field stands there as COPY writes it: NULL is `\N`, and TAB and newline are always escaped, so
+//! the text is unambiguous. A field longer than 16 KiB stands there as a zero byte and its own BLAKE3, so that a row of
+//! any size is hashed in little memory.
 //!
 //! A table's hash is the wrapping sum of its rows' hashes: equal rows do not cancel, and parts of a table can be hashed
 //! apart and added.
@@ -11,6 +12,7 @@
 use std::sync::Arc;
 
 use super::copy_text::Malformed;
+use super::row_hash::{BLOCK, RowSum, first_half};
 
 const LONG_FIELD: usize = 16 << 10;
 
@@ -36,14 +38,13 @@ impl ColumnOrder {
 pub struct TableHasher {
     order: Arc<ColumnOrder>,
     rows: u64,
-    sum: u128,
+    sum: RowSum,
     /// The last piece ended inside an escape.
     is_escape_open: bool,
     /// The row that began in an earlier piece.
     partial: Option<PartialRow>,
     /// Where the fields of the row at hand begin, and its end.
     bounds: Vec<usize>,
-    sorted: Vec<u8>,
 }
 
 impl TableHasher {
@@ -53,15 +54,7 @@ impl TableHasher {
     }
 
     pub fn with_order(order: Arc<ColumnOrder>) -> Self {
-        Self {
-            order,
-            rows: 0,
-            sum: 0,
-            is_escape_open: false,
-            partial: None,
-            bounds: Vec::new(),
-            sorted: Vec::new(),
-        }
+        Self { order, rows: 0, sum: RowSum::new(), is_escape_open: false, partial: None, bounds: Vec::new() }
     }
 
     /// Refuses bytes that COPY would not take as rows of these columns.
@@ -92,16 +85,12 @@ impl TableHasher {
     /// Adds whole rows that were hashed apart.
     pub fn add(&mut self, rows: u64, hash: u128) {
         self.rows += rows;
-        self.sum = self.sum.wrapping_add(hash);
+        self.sum.add(hash);
     }
 
     /// The number of rows and the hash. A row without its newline is not counted.
-    pub fn finish(self) -> (u64, u128) {
-        (self.rows, self.sum)
-    }
-
-    pub fn so_far(&self) -> (u64, u128) {
-        (self.rows, self.sum)
+    pub fn finish(mut self) -> (u64, u128) {
+        (self.rows, self.sum.total())
     }
 
     /// PostgreSQL ends the data silently at `\.`, wherever it stands, and takes an escaped newline or TAB for a part of
@@ -131,24 +120,26 @@ impl TableHasher {
             self.run_on(line)?;
             return self.close_partial();
         }
-        let hash = if self.order.is_natural {
+        if self.order.is_natural {
             let fields = memchr::memchr_iter(b'\t', line).count() + 1;
             check_width(fields, line.is_empty(), &self.order)?;
-            blake3::hash(line)
+            self.sum.add_row(line.len(), |row| row.extend_from_slice(line));
         } else {
             self.bounds.clear();
             self.bounds.push(0);
             self.bounds.extend(memchr::memchr_iter(b'\t', line).map(|tab| tab + 1));
             check_width(self.bounds.len(), line.is_empty(), &self.order)?;
             self.bounds.push(line.len() + 1);
-            self.sorted.clear();
-            for &at in &self.order.positions {
-                self.sorted.extend_from_slice(&line[self.bounds[at]..self.bounds[at + 1] - 1]);
-                self.sorted.push(b'\t');
-            }
-            blake3::hash(&self.sorted[..line.len()])
-        };
-        self.add(1, first_half(&hash));
+            let (positions, bounds) = (&self.order.positions, &self.bounds);
+            self.sum.add_row(line.len(), |row| {
+                for &at in positions {
+                    row.extend_from_slice(&line[bounds[at]..bounds[at + 1] - 1]);
+                    row.push(b'\t');
+                }
+                row.pop();
+            });
+        }
+        self.rows += 1;
         Ok(())
     }
 
@@ -159,7 +150,7 @@ impl TableHasher {
     fn close_partial(&mut self) -> Result<(), Malformed> {
         let row = self.partial.take().expect("only called on an open row");
         let hash = row.hash(&self.order)?;
-        self.add(1, first_half(&hash));
+        self.add(1, first_half(hash.as_bytes()));
         Ok(())
     }
 }
@@ -215,9 +206,11 @@ impl PartialRow {
             }
             match &self.fields[at] {
                 Field::Short(text) => hasher.update(text),
-                Field::Long(hash) => hasher.update(b"\n").update(hash.as_bytes()),
+                Field::Long(hash) => hasher.update(b"\0").update(hash.as_bytes()),
             };
         }
+        let fill = BLOCK - hasher.count() as usize % BLOCK;
+        hasher.update(&[b'\n'; BLOCK][..fill]);
         Ok(hasher.finalize())
     }
 }
@@ -253,10 +246,4 @@ fn check_width(fields: usize, is_empty: bool, order: &ColumnOrder) -> Result<(),
         width if width == fields => Ok(()),
         _ => Err(WRONG_WIDTH),
     }
-}
-
-fn first_half(hash: &blake3::Hash) -> u128 {
-    let mut half = [0; 16];
-    half.copy_from_slice(&hash.as_bytes()[..16]);
-    u128::from_le_bytes(half)
 }

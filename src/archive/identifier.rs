@@ -20,7 +20,7 @@ impl<'a> Cursor<'a> {
         Some(TableName { schema, name: self.identifier()? })
     }
 
-    /// `(a, "B c")` and the space before it; nothing for a table without columns.
+    /// `(a, "B c")`; nothing at all for a table without columns.
     pub(super) fn columns(&mut self) -> Option<Vec<String>> {
         let mut columns = Vec::new();
         if self.take("(").is_none() {

@@ -43,6 +43,7 @@ pub mod writer;
 mod codec;
 mod frame;
 mod identifier;
+mod row_hash;
 
 use serde::{Deserialize, Serialize};
 

@@ -63,7 +63,7 @@ impl Spool {
         self.len() == 0
     }
 
-    /// Everything is there and on the disk.
+    /// Everything is there.
     pub fn is_finished(&self) -> bool {
         matches!(self.growth.borrow().end, End::Finished)
     }
@@ -137,30 +137,27 @@ impl Drop for Spool {
 #[derive(Debug)]
 pub struct SpoolWriter {
     spool: Arc<Spool>,
-    /// A write whose caller may have gone away: it goes on by itself and is awaited before anything else is written.
+    /// A write that is under way, or whose caller has gone away: such a one goes on by itself, does not count, and must
+    /// be over before anything else is written to its place.
     in_flight: Option<JoinHandle<io::Result<()>>>,
     is_ended: bool,
 }
 
 impl SpoolWriter {
-    /// Returns when the bytes can be read. After an error nothing of them counts, and the same may be tried again.
-    ///
-    /// A caller that goes away in the middle leaves either all of the bytes or none; [`SpoolWriter::settled_len`] waits
-    /// for the answer.
+    /// Returns when the bytes can be read. After an error, and when the caller goes away in the middle, nothing of them
+    /// counts, and they may be appended again.
     pub async fn append(&mut self, bytes: Bytes) -> io::Result<()> {
-        self.settle().await?;
+        self.wait_for_abandoned().await;
         if bytes.is_empty() {
             return Ok(());
         }
-        let spool = Arc::clone(&self.spool);
-        self.in_flight = Some(spawn_blocking(move || {
-            let offset = spool.len();
-            let written = spool.file.write_all_at(&bytes, offset);
-            written.map_err(|error| named(&error, "write", &spool.path))?;
-            spool.growth.send_modify(|growth| growth.len = offset + bytes.len() as u64);
-            Ok(())
-        }));
-        self.settle().await
+        let (spool, offset, end) = (Arc::clone(&self.spool), self.len(), self.len() + bytes.len() as u64);
+        let write = self.in_flight.insert(spawn_blocking(move || spool.file.write_all_at(&bytes, offset)));
+        let written = write.await;
+        self.in_flight = None;
+        written.map_err(stopped)?.map_err(|error| named(&error, "write", &self.spool.path))?;
+        self.spool.growth.send_modify(|growth| growth.len = end);
+        Ok(())
     }
 
     pub fn len(&self) -> u64 {
@@ -171,24 +168,22 @@ impl SpoolWriter {
         self.len() == 0
     }
 
-    /// The length after whatever an interrupted [`SpoolWriter::append`] is still writing: where an upload goes on.
-    pub async fn settled_len(&mut self) -> u64 {
-        if let Err(error) = self.settle().await {
-            // The bytes do not count, so the length is right; whoever sends them again meets the same error.
-            warn!(%error, "an interrupted write failed");
-        }
-        self.len()
-    }
-
-    /// Brings everything to the disk and lets readers come to their end. Returns the length.
+    /// Lets readers come to their end and brings everything to the disk. Returns the length.
     pub async fn finish(mut self) -> io::Result<u64> {
-        self.settle().await?;
-        let spool = Arc::clone(&self.spool);
-        let synced = spawn_blocking(move || spool.file.sync_data()).await.map_err(stopped)?;
-        synced.map_err(|error| named(&error, "write", &self.spool.path))?;
+        self.wait_for_abandoned().await;
+        // Readers need not wait for the disk: what they read is what was written, and a full disk was noticed then.
         self.spool.close(End::Finished);
         self.is_ended = true;
-        Ok(self.len())
+        let (spool, len) = (Arc::clone(&self.spool), self.len());
+        let synced = spawn_blocking(move || {
+            // What a write that was given up left behind the end is not part of the file.
+            spool.file.set_len(len)?;
+            spool.file.sync_data()
+        })
+        .await
+        .map_err(stopped)?;
+        synced.map_err(|error| named(&error, "write", &self.spool.path))?;
+        Ok(len)
     }
 
     /// Readers get `reason` as their error.
@@ -197,11 +192,14 @@ impl SpoolWriter {
         self.is_ended = true;
     }
 
-    async fn settle(&mut self) -> io::Result<()> {
-        let Some(write) = &mut self.in_flight else { return Ok(()) };
-        let written = write.await;
-        self.in_flight = None;
-        written.map_err(stopped)?
+    async fn wait_for_abandoned(&mut self) {
+        if let Some(write) = &mut self.in_flight {
+            if let Ok(Err(error)) | Err(error) = write.await.map_err(stopped) {
+                // Its bytes do not count, and whoever appends them again meets the same error.
+                warn!(path = %self.spool.path.display(), %error, "a write that was given up failed");
+            }
+            self.in_flight = None;
+        }
     }
 }
 

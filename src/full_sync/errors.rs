@@ -75,8 +75,24 @@ impl From<StoreError> for SyncError {
 
 impl From<ArchiveError> for SyncError {
     fn from(error: ArchiveError) -> Self {
-        SyncError::new(Code::Damaged, format!("The backup did not arrive as it was sent: {error}."))
-            .hint("Nothing was changed. Start the sync again; if it happens again, a proxy between the servers alters the bytes.")
+        let message = format!("The backup did not arrive as it was sent: {error}.");
+        match error {
+            ArchiveError::Damaged { .. } => SyncError::new(Code::Damaged, message).hint(
+                "Nothing was changed. Start the sync again; if it happens again, a proxy between the servers alters the bytes.",
+            ),
+            ArchiveError::Format { .. } => SyncError::new(Code::PeerVersion, capital(&error.to_string()))
+                .hint("Run the same version of Tandem on both servers."),
+            ArchiveError::Dump { .. } => SyncError::new(Code::DumpFailed, capital(&error.to_string()))
+                .hint("This pg_dump prints what Tandem does not know. Set TANDEM_PG_BIN to another one."),
+            ArchiveError::Unfit { .. } => internal(&error.to_string()),
+            ArchiveError::Io { source } if source.kind() == io::ErrorKind::StorageFull => {
+                SyncError::new(Code::DiskFull, capital(&source.to_string()))
+                    .hint("Free space there, or set TANDEM_DATA_DIR to a larger disk.")
+            }
+            // The spool fails with the reason of whoever filled it.
+            ArchiveError::Io { source } => SyncError::new(Code::Interrupted, format!("The backup broke off: {source}."))
+                .hint("Nothing was changed. Start the sync again."),
+        }
     }
 }
 

@@ -4,13 +4,15 @@ mod contact;
 mod errors;
 mod pull;
 mod push;
+mod request;
 mod respond;
 mod session;
+mod slot;
 mod source;
 mod supervise;
 mod target;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -18,17 +20,19 @@ use uuid::Uuid;
 
 use crate::compare;
 use crate::config::Config;
-use crate::database::Database;
+use crate::database::{Claim, Database};
 use crate::model::wire::{Accepted, InitiateBackup, PROTOCOL, ReceiveBackup};
 use crate::model::{
-    Code, ConflictPolicy, Direction, HistoryFilter, Method, Phase, RowErrors, Scope, SessionId, SyncError,
-    SyncOptions, SyncRequest, SyncStatus, TableDigest,
+    Code, Direction, HistoryFilter, Method, Phase, SessionId, SyncError, SyncOptions, SyncRequest,
+    SyncStatus, TableDigest,
 };
 use crate::peer::Peers;
 use crate::progress::Progress;
 use crate::store::Store;
 
+use request::{check_protocol, reason, refuse_unsupported};
 pub(crate) use session::{Session, Stop};
+use slot::{Opening, Slot};
 
 /// What a sync needs of its node.
 #[derive(Clone)]
@@ -43,33 +47,15 @@ pub(crate) struct Node {
 #[derive(Clone)]
 pub(crate) struct FullSync {
     node: Node,
-    /// The claim inside this process. `None` is free.
-    running: Arc<Mutex<Slot>>,
+    slot: Slot,
     publish: watch::Sender<Option<SyncStatus>>,
     tasks: TaskTracker,
-}
-
-#[derive(Default)]
-enum Slot {
-    #[default]
-    Free,
-    /// Somebody is about to start: asks the database and the peer first.
-    Opening,
-    Taken(Arc<Session>),
-    /// The node is shutting down.
-    Closed,
-}
-
-/// A claim on the slot that gives it back unless it is used.
-struct Opening<'a> {
-    slot: &'a Mutex<Slot>,
-    used: bool,
 }
 
 impl FullSync {
     pub(crate) fn new(node: Node) -> Self {
         let publish = watch::Sender::new(None);
-        Self { node, running: Arc::default(), publish, tasks: TaskTracker::new() }
+        Self { node, slot: Slot::default(), publish, tasks: TaskTracker::new() }
     }
 
     pub(crate) fn current(&self) -> watch::Receiver<Option<SyncStatus>> {
@@ -80,8 +66,10 @@ impl FullSync {
     /// shown as the last one.
     pub(crate) async fn sweep(&self) -> Result<(), SyncError> {
         let data_dir = &self.node.config.data_dir;
-        crate::spool_dir::prepare(data_dir).await.map_err(|cause| errors::spool_failed(data_dir, &cause))?;
+        let unusable = |cause: std::io::Error| errors::spool_failed(data_dir, &cause);
+        crate::spool_dir::prepare(data_dir).await.map_err(unusable)?;
         if self.node.database.sweep().await? {
+            crate::spool_dir::sweep(data_dir).await.map_err(unusable)?;
             for status in self.node.store.close_orphans().await? {
                 tracing::warn!(session = %status.session_id, phase = status.phase.as_str(), "closed a session that a stopped process left open");
             }
@@ -104,17 +92,14 @@ impl FullSync {
 
     /// The running session, if it is that one.
     pub(crate) fn running(&self, id: &SessionId) -> Option<Arc<Session>> {
-        match &*self.lock() {
-            Slot::Taken(session) if session.id == *id => Some(session.clone()),
-            _ => None,
-        }
+        self.slot.running(id)
     }
 
     /// Starts a sync from here: asks the peer first, so that a busy or unreachable peer is the answer to this call.
     pub(crate) async fn start(&self, request: SyncRequest, started_by: &str) -> Result<SessionId, SyncError> {
         refuse_unsupported(request.method, &request.options)?;
         let client = self.node.peers.client(&request.peer)?;
-        let opening = self.open_slot()?;
+        let opening = self.slot.open()?;
         let id = new_id();
         let claim = self.claim(&id).await?;
 
@@ -206,38 +191,19 @@ impl FullSync {
 
     /// Stops the running session and lets no other start.
     pub(crate) async fn shutdown(&self) {
-        let before = std::mem::replace(&mut *self.lock(), Slot::Closed);
-        if let Slot::Taken(session) = before {
+        if let Some(session) = self.slot.close() {
             session.stop(Stop::ShuttingDown);
         }
         self.tasks.close();
         self.tasks.wait().await;
     }
 
-    async fn open_for_peer(
-        &self,
-        id: &SessionId,
-    ) -> Result<(Opening<'_>, crate::database::Claim), SyncError> {
-        let opening = self.open_slot()?;
+    async fn open_for_peer(&self, id: &SessionId) -> Result<(Opening, Claim), SyncError> {
+        let opening = self.slot.open()?;
         Ok((opening, self.claim(id).await?))
     }
 
-    fn open_slot(&self) -> Result<Opening<'_>, SyncError> {
-        let mut slot = self.lock();
-        match &*slot {
-            Slot::Free => {
-                *slot = Slot::Opening;
-                Ok(Opening { slot: &self.running, used: false })
-            }
-            Slot::Opening => {
-                Err(SyncError::new(Code::Busy, "Another sync is just being started on this server."))
-            }
-            Slot::Taken(session) => Err(busy(&session.progress.status())),
-            Slot::Closed => Err(SyncError::new(Code::ShuttingDown, "This server is shutting down.")),
-        }
-    }
-
-    async fn claim(&self, id: &SessionId) -> Result<crate::database::Claim, SyncError> {
+    async fn claim(&self, id: &SessionId) -> Result<Claim, SyncError> {
         let claim = self.node.database.claim(id).await?;
         claim.ok_or_else(|| {
             SyncError::new(Code::Busy, "Another Tandem process is syncing this server's database.")
@@ -248,15 +214,14 @@ impl FullSync {
     /// The session exists from here on: in the store, on the panel, and in the slot.
     async fn open(
         &self,
-        mut opening: Opening<'_>,
+        opening: Opening,
         status: SyncStatus,
-        claim: crate::database::Claim,
+        claim: Claim,
     ) -> Result<Arc<Session>, SyncError> {
         self.node.store.open_session(&status).await?;
         let progress = Progress::start(status, self.publish.clone());
         let session = Arc::new(Session::new(self.node.clone(), progress, claim));
-        *self.lock() = Slot::Taken(session.clone());
-        opening.used = true;
+        opening.take(session.clone());
         Ok(session)
     }
 
@@ -265,22 +230,13 @@ impl FullSync {
         session: Arc<Session>,
         work: impl Future<Output = Result<session::Outcome, SyncError>> + Send + 'static,
     ) {
-        let running = self.running.clone();
+        let slot = self.slot.clone();
         let task = self.tasks.spawn(work);
         self.tasks.spawn(async move {
             let ended = supervise::supervise(session, task).await;
-            {
-                let mut slot = running.lock().unwrap_or_else(PoisonError::into_inner);
-                if !matches!(*slot, Slot::Closed) {
-                    *slot = Slot::Free;
-                }
-            }
+            slot.free();
             ended.show();
         });
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Slot> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[expect(clippy::too_many_arguments, reason = "each is one field of the status that begins here")]
@@ -325,68 +281,6 @@ impl FullSync {
             finished_us: None,
             elapsed_ms: 0,
         }
-    }
-}
-
-impl Drop for Opening<'_> {
-    fn drop(&mut self) {
-        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.used && matches!(*slot, Slot::Opening) {
-            *slot = Slot::Free;
-        }
-    }
-}
-
-fn busy(status: &SyncStatus) -> SyncError {
-    let arrow = match status.direction {
-        Direction::Pull => "from",
-        Direction::Push => "to",
-    };
-    SyncError::new(
-        Code::Busy,
-        format!(
-            "A sync is running: {} {arrow} {}, session {}, started by {}.",
-            status.direction.as_str(),
-            status.peer,
-            status.session_id,
-            status.started_by
-        ),
-    )
-    .hint("Wait until it has finished, or cancel it.")
-}
-
-fn check_protocol(peer: &str, protocol: u32) -> Result<(), SyncError> {
-    if protocol == PROTOCOL {
-        return Ok(());
-    }
-    Err(SyncError::new(
-        Code::PeerVersion,
-        format!("{peer} speaks protocol {protocol}, this server {PROTOCOL}."),
-    )
-    .hint("Run the same version of Tandem on both servers."))
-}
-
-/// What this version cannot do is refused, never quietly done differently.
-fn refuse_unsupported(method: Method, options: &SyncOptions) -> Result<(), SyncError> {
-    let what = if matches!(method, Method::Delta | Method::Rows) {
-        format!("the method `{}`", method.as_str())
-    } else if options.conflicts != ConflictPolicy::Abort {
-        "any other answer to conflicts than `abort`".to_owned()
-    } else if options.row_errors != RowErrors::Strict {
-        "setting bad rows aside (`isolate`)".to_owned()
-    } else if options.scope != Scope::default() {
-        "a scope: only whole databases are synced".to_owned()
-    } else {
-        return Ok(());
-    };
-    Err(SyncError::new(Code::Refused, format!("This version does not know {what} yet."))
-        .hint("Leave the option out."))
-}
-
-fn reason(method: Method) -> &'static str {
-    match method {
-        Method::Auto => "Auto took backup, the method of this version",
-        _ => "Backup was asked for",
     }
 }
 

@@ -65,6 +65,8 @@ pub(super) fn http() -> Result<Http, PeerError> {
     }
     reqwest::Client::builder()
         .connect_timeout(Duration::from_secs(5))
+        // Below the server's own limit, so that no request meets a connection that is just being closed.
+        .pool_idle_timeout(Duration::from_secs(10))
         .tcp_keepalive(Duration::from_secs(15))
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()

@@ -75,7 +75,7 @@ pub(crate) async fn merge(
                 (counts.inserted, counts.updated, counts.deleted);
             (table.unchanged, table.target_only) = (counts.unchanged, counts.target_only);
         });
-        progress.step(Step::Restore, done as u64 + 1, Some(tables as u64 * 2));
+        progress.step(Step::Restore, done as u64 + 1, Some(tables as u64));
     }
 
     let touched: Vec<usize> = (0..tables).filter(|&index| merged.tables[index].written() > 0).collect();
@@ -83,7 +83,8 @@ pub(crate) async fn merge(
     if !orphans.is_empty() {
         return Err(RestoreError::Orphans { reasons: orphans });
     }
-    for (done, &index) in plan.order.iter().enumerate() {
+    progress.enter(Step::Restore, "Compares every row with what was sent, before the commit");
+    for &index in &plan.order {
         let whole = options.deletes == DeletePolicy::Mirror;
         let differences = transaction.differences(index, whole).await?;
         if differences > 0 {
@@ -92,7 +93,7 @@ pub(crate) async fn merge(
                 differences,
             });
         }
-        progress.step(Step::Restore, (tables + done) as u64 + 1, Some(tables as u64 * 2));
+        progress.touch();
     }
     if transaction.execute(options.marker).await? != 1 {
         return Err(RestoreError::Superseded);

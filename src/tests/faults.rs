@@ -212,6 +212,21 @@ async fn a_second_start_is_told_which_sync_runs() {
 }
 
 #[tokio::test]
+async fn a_doctor_beside_a_running_sync_leaves_it_alone() {
+    let (source, target) = support::databases("chinook", "chinook_schema").await;
+    let (_north, south) = nodes(&source, &target).await;
+    let mut lock = target.connect().await;
+    sqlx::raw_sql("begin; lock table genre in share row exclusive mode").execute(&mut lock).await.unwrap();
+    let id = held_in(&south, "pull", "north", Step::Restore).await;
+
+    assert!(south.doctor().await);
+    assert_eq!(south.spool_files(), 1);
+
+    sqlx::raw_sql("rollback").execute(&mut lock).await.unwrap();
+    assert_eq!(south.until(&id, |status| status.phase.is_final()).await.phase, Phase::Verified);
+}
+
+#[tokio::test]
 async fn many_clicks_at_once_start_one_sync() {
     let (source, target) = support::databases("chinook", "chinook_schema").await;
     let (north, south) = nodes(&source, &target).await;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::NOTHING;
 use tandem::model::{Direction, HistoryPage, Phase};
 
 use super::api::Target;
@@ -59,7 +59,7 @@ fn list(page: &HistoryPage) -> String {
         .and_then(|now| i64::try_from(now.as_micros()).ok())
         .unwrap_or_default();
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY);
+    table.load_style(NOTHING);
     table.set_header(["", "Servers", "When", "Took", "Bytes", "Rows", "Written", "By", "Session"]);
     for session in &page.sessions {
         let arrow = match session.direction {

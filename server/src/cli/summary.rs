@@ -1,6 +1,6 @@
 //! A finished sync → the numbers that prove it, as text.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use tandem::model::{Direction, Phase, Relation, SyncResult, SyncStatus, TableStatus};
 
@@ -74,13 +74,7 @@ fn proof(result: &SyncResult) -> String {
 
 fn tables(changed: &[&TableStatus]) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
-        "Table",
-        "inserted",
-        "updated",
-        "deleted",
-        "unchanged",
-    ]);
+    table.load_style(NOTHING).set_header(["Table", "inserted", "updated", "deleted", "unchanged"]);
     for line in changed {
         table.add_row([
             line.name.clone(),

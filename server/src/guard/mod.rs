@@ -4,7 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod peer;
 
 use axum::extract::{Request, State};
-use axum::http::header::ALLOW;
+use axum::http::header::{ACCEPT, ALLOW};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -25,6 +25,8 @@ pub(crate) async fn admit(State(node): State<Node>, request: Request, next: Next
             Method::GET | Method::HEAD => Permission::Anyone,
             _ => return wrong_method(&[Method::GET]),
         },
+        // A person who mistyped an address sees the panel's page for that, once signed in.
+        Verdict::Unknown if wants_page(&request) => Permission::Page,
         Verdict::Unknown => return unknown(),
     };
     let admitted = match permission {
@@ -32,7 +34,7 @@ pub(crate) async fn admit(State(node): State<Node>, request: Request, next: Next
         Permission::Page => match admin::check(&node, request).await {
             Ok(request) => Ok(request),
             Err((refusal, request)) if refusal.is_unauthorized() => return to_sign_in(&request),
-            Err((refusal, _)) => Err(refusal),
+            Err((refusal, _)) => return refusal.into_page(),
         },
         Permission::Admin => admin::check(&node, request).await.map_err(|(refusal, _)| refusal),
         Permission::Peer => peer::check(&node, request).await,
@@ -64,11 +66,21 @@ fn wrong_method(allowed: &[Method]) -> Response {
     response
 }
 
+fn wants_page(request: &Request) -> bool {
+    let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    *request.method() == Method::GET
+        && accept.contains("text/html")
+        && !request.uri().path().starts_with("/api/")
+}
+
 /// After signing in the reader lands on the page that was asked for.
 fn to_sign_in(request: &Request) -> Response {
-    match request.uri().path() {
-        "/" => Redirect::to("/login").into_response(),
-        // A path of the table holds nothing that must be escaped in a query.
-        page => Redirect::to(&format!("/login?next={page}")).into_response(),
-    }
+    let page = request.uri().path();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_');
+    let target = if page != "/" && page.bytes().all(is_plain) {
+        format!("/login?next={page}")
+    } else {
+        "/login".to_owned()
+    };
+    Redirect::to(&target).into_response()
 }

@@ -102,6 +102,23 @@ async fn what_the_table_does_not_name_does_not_exist() {
 }
 
 #[tokio::test]
+async fn who_mistypes_an_address_sees_a_page_once_signed_in() {
+    let node = support::start().await;
+    let browser = ("accept", "text/html,application/xhtml+xml");
+    for path in ["/histroy", "/a<b>"] {
+        let path = path.replace('<', "%3C").replace('>', "%3E");
+        let stranger = node.call(Method::GET, &path, &[browser], "").await;
+        assert_eq!(stranger.status, StatusCode::SEE_OTHER, "{path}");
+        assert!(!stranger.header("location").contains('%'), "{stranger:?}");
+
+        let cookie = node.cookie().await;
+        let page = node.call(Method::GET, &path, &[browser, ("cookie", &cookie)], "").await;
+        assert_eq!(page.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(page.body.contains("There is no such page") && page.header("content-type").contains("html"));
+    }
+}
+
+#[tokio::test]
 async fn an_unsigned_body_is_not_read() {
     let node = support::start().await;
     let read_chunks = Arc::new(AtomicUsize::new(0));
@@ -175,6 +192,50 @@ async fn every_answer_carries_the_security_headers() {
     assert!(!other.header("content-security-policy").contains(nonce), "a nonce is used once");
     for script in page.body.split("<script").skip(1) {
         assert!(script.contains(nonce), "a script without the nonce: {script}");
+    }
+}
+
+#[tokio::test]
+async fn open_streams_end_with_the_server() {
+    let node = support::start().await;
+    let headers =
+        [("authorization", format!("Bearer {TOKEN}")), ("content-type", "application/json".to_owned())];
+    let request = headers
+        .iter()
+        .fold(Request::builder(), |request, (name, value)| request.header(*name, value))
+        .method(Method::POST)
+        .uri("/api/admin/sync/watch")
+        .body(Body::from("{}"))
+        .unwrap();
+    let answer = node.answer(request).await;
+    assert_eq!(answer.headers()["x-accel-buffering"], "no");
+    assert!(!answer.headers().contains_key("content-encoding"));
+    let mut lines = answer.into_body().into_data_stream();
+    assert_eq!(lines.next().await.unwrap().unwrap().as_ref(), b"null\n");
+    node.stop.cancel();
+    assert!(lines.next().await.is_none());
+}
+
+#[tokio::test]
+async fn no_answer_holds_a_secret() {
+    let node = support::start().await;
+    let cookie = node.cookie().await;
+    let secrets = [TOKEN, support::KEY, support::PASSWORD, "postgres://"];
+    for path in [
+        "/",
+        "/history",
+        "/login",
+        "/readyz",
+        "/api/admin/overview",
+        "/api/admin/peers",
+        "/api/admin/doctor",
+        "/api/admin/sync/history",
+    ] {
+        let answer = node.call(Method::GET, path, &[("cookie", &cookie)], "").await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        for secret in secrets {
+            assert!(!answer.body.contains(secret), "{path} shows {secret}");
+        }
     }
 }
 

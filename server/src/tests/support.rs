@@ -29,6 +29,8 @@ static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 pub(super) struct TestNode {
     pub(super) router: axum::Router,
+    /// As the end of the server does it.
+    pub(super) stop: CancellationToken,
     // Dropped last: the engine still uses it.
     _folder: tempfile::TempDir,
 }
@@ -57,8 +59,9 @@ pub(super) async fn start() -> TestNode {
         pg_bin: Some(cluster.bin().to_owned()),
     };
     let (engine, _password) = Engine::start(config).await.expect("the engine starts");
-    let node = Node::new(engine, address, CancellationToken::new());
-    TestNode { router: routes::router(&node), _folder: folder }
+    let stop = CancellationToken::new();
+    let node = Node::new(engine, address, stop.clone());
+    TestNode { router: routes::router(&node), stop, _folder: folder }
 }
 
 /// What came back, read whole.

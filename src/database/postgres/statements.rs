@@ -157,6 +157,19 @@ pub(super) fn insert(target: &Target) -> Sql {
     )
 }
 
+/// Inserts everything, for a table that holds nothing.
+pub(super) fn insert_all(target: &Target) -> Sql {
+    let columns = names(&target.columns);
+    sql(
+        "insert into {} ({}) overriding system value select {} from {}",
+        &[&target.table.name, &columns, &columns, &target.stage],
+    )
+}
+
+pub(super) fn is_empty(target: &Target) -> Sql {
+    sql("select not exists (select from {})", &[&target.relation()])
+}
+
 /// Counts the staged rows that the target does not hold exactly so.
 pub(super) fn missing(target: &Target) -> Sql {
     if target.key.is_empty() {

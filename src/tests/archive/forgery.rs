@@ -4,14 +4,14 @@
 
 use super::{Contents, read, refusal};
 
-const MANIFEST: &str = r#"{"format":1,"order":"heap","catalog":null,"sections":[
+pub(super) const MANIFEST: &str = r#"{"format":1,"order":"heap","catalog":null,"sections":[
     {"table":{"schema":"public","name":"a"},"columns":["y","x"],"partitioned":false},
     {"table":{"schema":"public","name":"b"},"columns":["z"],"partitioned":true}]}"#;
 
 /// An archive in the making.
 #[derive(Clone)]
-struct Forge {
-    bytes: Vec<u8>,
+pub(super) struct Forge {
+    pub(super) bytes: Vec<u8>,
     previous: [u8; 32],
 }
 
@@ -22,11 +22,11 @@ impl Forge {
         Self { bytes, previous }
     }
 
-    fn begun() -> Self {
+    pub(super) fn begun() -> Self {
         Self::empty().frame(1, MANIFEST.as_bytes())
     }
 
-    fn frame(self, kind: u8, payload: &[u8]) -> Self {
+    pub(super) fn frame(self, kind: u8, payload: &[u8]) -> Self {
         let len = payload.len();
         self.frame_claiming(kind, len, len, payload)
     }
@@ -44,22 +44,27 @@ impl Forge {
         self
     }
 
-    fn table(self, index: u32) -> Self {
+    pub(super) fn table(self, index: u32) -> Self {
         self.frame(2, &index.to_le_bytes())
     }
 
-    fn rows(self, rows: &str) -> Self {
+    pub(super) fn rows(self, rows: &str) -> Self {
         self.frame(3, rows.as_bytes())
     }
 
-    fn packed(self, raw: &[u8]) -> Self {
-        let payload = zstd::bulk::compress(raw, 3).unwrap();
-        self.frame_claiming(4, payload.len(), raw.len(), &payload)
-    }
-
-    fn table_end(self, rows: u64, raw_bytes: u64, hash: u128) -> Self {
+    pub(super) fn table_end(self, rows: u64, raw_bytes: u64, hash: u128) -> Self {
         let payload = [&rows.to_le_bytes()[..], &raw_bytes.to_le_bytes(), &hash.to_le_bytes()].concat();
         self.frame(5, &payload)
+    }
+
+    /// Packed, unless that makes it longer.
+    pub(super) fn packed_or_stored(self, rows: &str) -> Self {
+        let payload = zstd::bulk::compress(rows.as_bytes(), 3).unwrap();
+        if payload.len() < rows.len() {
+            self.frame_claiming(4, payload.len(), rows.len(), &payload)
+        } else {
+            self.rows(rows)
+        }
     }
 
     async fn refused(self, reason: &str) {
@@ -70,7 +75,7 @@ impl Forge {
 
 /// What the description says of one row of table a, whose columns are y and x.
 fn row_hash(y: &str, x: &str) -> u128 {
-    let hash = blake3::hash(format!("{x}\t{y}").as_bytes());
+    let hash = blake3::hash(format!("{:\n<64}", format!("{x}\t{y}")).as_bytes());
     u128::from_le_bytes(hash.as_bytes()[..16].try_into().unwrap())
 }
 
@@ -170,7 +175,7 @@ impl Forge {
     /// The rows behind so many good ones that the frame packs.
     fn packed_if_smaller(&self, rows: &str) -> Self {
         let raw = format!("{}{rows}", "1\t2\n".repeat(100));
-        self.clone().packed(raw.as_bytes())
+        self.clone().packed_or_stored(&raw)
     }
 }
 

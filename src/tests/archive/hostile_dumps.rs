@@ -5,7 +5,7 @@ use tandem::archive::{ArchiveError, DumpEvent};
 use super::dump::{DUMP, read_dump};
 
 /// Lines that must not stand between two tables.
-const BETWEEN_TABLES: &[&str] = &[
+pub(super) const BETWEEN_TABLES: &[&str] = &[
     // What psql would do for them.
     r"\! touch /tmp/owned",
     r"\copy public.g from program 'id'",

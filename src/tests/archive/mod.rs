@@ -5,6 +5,7 @@ mod damage;
 mod digest;
 mod dump;
 mod forgery;
+mod fuzz;
 mod golden;
 mod hostile_dumps;
 mod pg_dump;

@@ -92,6 +92,14 @@ impl Node {
         self.process = Some(child);
     }
 
+    /// `tandem doctor` beside the running node, with its settings. True when it found nothing wrong.
+    pub(crate) async fn doctor(&self) -> bool {
+        let mut command = Command::new(binary());
+        command.arg("doctor").env_clear().env("PATH", "/usr/bin:/bin").current_dir(self.data.path());
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command.output().await.unwrap().status.success()
+    }
+
     /// As a power cut does it.
     pub(crate) async fn kill(&mut self) {
         self.process.take().unwrap().kill().await.unwrap();

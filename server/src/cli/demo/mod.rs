@@ -49,7 +49,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Stop> {
     let mut stage = Stage::default();
     let ended = tokio::select! {
         ended = play(&mut stage, &arguments) => ended,
-        () = signals::told_to_stop(arguments.exit_with_parent) => Ok(ExitCode::SUCCESS),
+        // Who waits for a verified sync has not got one.
+        () = signals::told_to_stop(arguments.exit_with_parent) => {
+            Ok(if arguments.exit { ExitCode::from(1) } else { ExitCode::SUCCESS })
+        }
     };
     stage.clear().await;
     ended
