@@ -15,7 +15,7 @@ pub(super) fn dump_as_upserts(source: &Database, target: &Database) -> Result<f6
     let started = Instant::now();
     let mut dump = source
         .program("pg_dump")
-        .args(["--data-only", "--column-inserts", &source.url()])
+        .args(["--data-only", "--column-inserts", "--exclude-schema=tandem", &source.url()])
         .stdout(Stdio::piped())
         .spawn()?;
     let mut psql =
