@@ -58,7 +58,7 @@ impl Database {
         let counts: Vec<String> =
             tables.iter().map(|table| format!("(select count(*) from {table})")).collect();
         let rows = self.ask(&format!("select {}", counts.join(" + ")))?.parse()?;
-        let dump = self.program("pg_dump").args(["--data-only", &self.url()]).output()?;
+        let dump = self.dump(&["--data-only"]).output()?;
         Ok((rows, dump.stdout.len() as u64))
     }
 
@@ -80,7 +80,7 @@ impl Database {
     /// Reference of the first full sync. Returns seconds.
     pub(super) fn dump_into(&self, empty: &Self) -> Result<f64> {
         let started = Instant::now();
-        let mut dump = self.program("pg_dump").arg(self.url()).stdout(Stdio::piped()).spawn()?;
+        let mut dump = self.dump(&[]).stdout(Stdio::piped()).spawn()?;
         let text = dump.stdout.take().context("the dump was piped")?;
         finish("psql", empty.psql(&[]).stdin(text))?;
         if !dump.wait()?.success() {
@@ -92,8 +92,7 @@ impl Database {
     /// Reference of a sync that finds nothing to do. Returns seconds.
     pub(super) fn dump_to_nowhere(&self) -> Result<f64> {
         let started = Instant::now();
-        let status =
-            self.program("pg_dump").args(["--data-only", &self.url()]).stdout(Stdio::null()).status()?;
+        let status = self.dump(&["--data-only"]).stdout(Stdio::null()).status()?;
         if !status.success() {
             bail!("pg_dump failed");
         }
@@ -106,7 +105,14 @@ impl Database {
         command
     }
 
-    pub(super) fn program(&self, name: &str) -> Command {
+    /// pg_dump of the data that a sync moves: without the node's own tables.
+    pub(super) fn dump(&self, arguments: &[&str]) -> Command {
+        let mut command = self.program("pg_dump");
+        command.arg("--exclude-schema=tandem").args(arguments).arg(self.url());
+        command
+    }
+
+    fn program(&self, name: &str) -> Command {
         Command::new(self.bin.join(name))
     }
 }

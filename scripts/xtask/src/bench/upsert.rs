@@ -13,11 +13,7 @@ use super::postgres::Database;
 pub(super) fn dump_as_upserts(source: &Database, target: &Database) -> Result<f64> {
     let keys = keys(source)?;
     let started = Instant::now();
-    let mut dump = source
-        .program("pg_dump")
-        .args(["--data-only", "--column-inserts", "--exclude-schema=tandem", &source.url()])
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let mut dump = source.dump(&["--data-only", "--column-inserts"]).stdout(Stdio::piped()).spawn()?;
     let mut psql =
         target.psql(&["--single-transaction"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
     let lines = BufReader::new(dump.stdout.take().context("the dump was piped")?);
