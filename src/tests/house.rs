@@ -339,7 +339,8 @@ fn project_files() -> Vec<String> {
             let entry = entry.unwrap();
             let name = entry.file_name().into_string().unwrap();
             let path = folder.join(&name);
-            if name.starts_with("target")
+            if name == "target"
+                || name.starts_with("target-")
                 || name == "node_modules"
                 || (name.starts_with('.') && name != ".ci")
             {
