@@ -126,16 +126,17 @@ impl Progress {
 
     pub(crate) fn say(&self, level: LogLevel, step: Option<Step>, text: impl Into<String>) {
         let text = text.into();
-        self.change(|state| {
-            let line = LogLine {
-                number: state.log.len() as u64 + 1,
-                elapsed_ms: millis(state.started.elapsed()),
-                step,
-                level,
-                text,
-            };
-            state.log.push(line);
-        });
+        // Words are no progress: a line about one more failed attempt must not keep the watchdog away.
+        let mut state = self.lock();
+        let line = LogLine {
+            number: state.log.len() as u64 + 1,
+            elapsed_ms: millis(state.started.elapsed()),
+            step,
+            level,
+            text,
+        };
+        state.log.push(line);
+        state.dirty = true;
     }
 
     pub(crate) fn info(&self, step: Step, text: impl Into<String>) {
