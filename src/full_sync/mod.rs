@@ -163,9 +163,13 @@ impl FullSync {
         let status =
             self.status(&request.session_id, Direction::Push, peer, &by, false, request.options, reason);
         let session = self.open(opening, status, claim).await?;
-        session.offer_download().await?;
+        // A spool that cannot be made fails the session: only the supervisor gives the slot back.
+        let spool = session.offer_download().await;
         let accepted = Accepted { status: session.progress.status() };
-        self.spawn(session.clone(), async move { respond::serve_backup(&session).await });
+        self.spawn(session.clone(), async move {
+            spool?;
+            respond::serve_backup(&session).await
+        });
         Ok(accepted)
     }
 
@@ -183,9 +187,13 @@ impl FullSync {
         let status =
             self.status(&request.session_id, Direction::Pull, peer, &by, false, request.options, reason);
         let session = self.open(opening, status, claim).await?;
-        session.expect_upload().await?;
+        // A spool that cannot be made fails the session: only the supervisor gives the slot back.
+        let spool = session.expect_upload().await;
         let accepted = Accepted { status: session.progress.status() };
-        self.spawn(session.clone(), async move { respond::restore_upload(&session).await });
+        self.spawn(session.clone(), async move {
+            spool?;
+            respond::restore_upload(&session).await
+        });
         Ok(accepted)
     }
 
