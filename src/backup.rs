@@ -16,6 +16,8 @@ pub enum BackupError {
     Database(#[from] DatabaseError),
     #[error("the backup cannot be written")]
     Archive(#[from] ArchiveError),
+    #[error("the rows that differ cannot be read back")]
+    Io(#[from] std::io::Error),
     #[error("the exporter left out the table {table}")]
     LeftOut { table: TableName },
     #[error("the exporter sent rows of {table}, which is not part of this backup")]
@@ -51,7 +53,7 @@ pub(crate) async fn write(
 }
 
 /// No clock, host or number of this server: equal databases give equal manifests.
-fn manifest(catalog: &Catalog) -> Manifest {
+pub(crate) fn manifest(catalog: &Catalog) -> Manifest {
     let sections = catalog.tables.iter().map(|table| Section {
         table: table.name.clone(),
         columns: table.stored_columns(),

@@ -281,6 +281,17 @@ impl Engine {
         Ok(wire::Accepted { status: session.progress.status() })
     }
 
+    /// A numbered message about rows that differ, and the answer to it; None when that takes longer.
+    pub async fn delta(
+        &self,
+        caller: &Caller,
+        session: &SessionId,
+        number: u32,
+        message: Bytes,
+    ) -> Result<Option<Bytes>, SyncError> {
+        self.peers_session(caller, session)?.exchange(number, message).await
+    }
+
     /// The starter's state comes in, ours goes out: also after the end, so that a starter that missed it learns it.
     pub async fn report(
         &self,

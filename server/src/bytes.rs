@@ -91,6 +91,21 @@ pub(crate) async fn receive(
     }
 }
 
+/// A message about rows that differ, and its answer; 202 when that takes longer.
+pub(crate) async fn delta(
+    State(node): State<Node>,
+    Extension(caller): Extension<Caller>,
+    Path((session, number)): Path<(String, u32)>,
+    message: Bytes,
+) -> Result<Response, Refusal> {
+    let answer = node.engine.delta(&caller, &session_id(&session)?, number, message).await?;
+    let octets = [(CONTENT_TYPE, "application/octet-stream"), (CACHE_CONTROL, "no-store")];
+    Ok(match answer {
+        Some(answer) => (octets, answer).into_response(),
+        None => StatusCode::ACCEPTED.into_response(),
+    })
+}
+
 /// The start of `Range: bytes=N-`; none without the header. Other forms are refused, because a peer that asks for
 /// them would take the answer for something else.
 fn range_start(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {

@@ -14,14 +14,14 @@ use std::sync::Arc;
 use super::copy_text::Malformed;
 use super::row_hash::{BLOCK, RowSum, first_half};
 
-const LONG_FIELD: usize = 16 << 10;
+pub(super) const LONG_FIELD: usize = 16 << 10;
 
 /// How rows are brought into the order of their columns' names.
 #[derive(Debug)]
 pub struct ColumnOrder {
     /// The position in a row of the n-th column by name.
-    positions: Vec<usize>,
-    is_natural: bool,
+    pub(super) positions: Vec<usize>,
+    pub(super) is_natural: bool,
 }
 
 impl ColumnOrder {
@@ -57,6 +57,11 @@ impl TableHasher {
         Self { order, rows: 0, sum: RowSum::new(), is_escape_open: false, partial: None, bounds: Vec::new() }
     }
 
+    /// Also adds each row's hash to one of 2 to the power of `level` buckets, by the highest bits of the hash.
+    pub fn with_buckets<S: AsRef<str>>(columns: &[S], level: u32) -> Self {
+        Self { sum: RowSum::with_buckets(level), ..Self::new(columns) }
+    }
+
     /// Refuses bytes that COPY would not take as rows of these columns.
     pub fn update(&mut self, text: &[u8]) -> Result<(), Malformed> {
         if memchr::memchr2(0, b'\r', text).is_some() {
@@ -85,12 +90,19 @@ impl TableHasher {
     /// Adds whole rows that were hashed apart.
     pub fn add(&mut self, rows: u64, hash: u128) {
         self.rows += rows;
-        self.sum.add(hash);
+        self.sum.add_sum(hash);
     }
 
     /// The number of rows and the hash. A row without its newline is not counted.
-    pub fn finish(mut self) -> (u64, u128) {
-        (self.rows, self.sum.total())
+    pub fn finish(self) -> (u64, u128) {
+        let (rows, hash, _) = self.finish_buckets();
+        (rows, hash)
+    }
+
+    /// As `finish`, and the lowest 32 bits of the sum of each bucket.
+    pub fn finish_buckets(mut self) -> (u64, u128, Vec<u32>) {
+        let (hash, buckets) = self.sum.total();
+        (self.rows, hash, buckets)
     }
 
     /// PostgreSQL ends the data silently at `\.`, wherever it stands, and takes an escaped newline or TAB for a part of
@@ -150,7 +162,8 @@ impl TableHasher {
     fn close_partial(&mut self) -> Result<(), Malformed> {
         let row = self.partial.take().expect("only called on an open row");
         let hash = row.hash(&self.order)?;
-        self.add(1, first_half(hash.as_bytes()));
+        self.rows += 1;
+        self.sum.add(first_half(hash.as_bytes()));
         Ok(())
     }
 }
@@ -162,7 +175,7 @@ pub fn hex(hash: u128) -> String {
 
 /// A row that is long or comes in pieces, as its fields so far.
 #[derive(Debug, Default)]
-struct PartialRow {
+pub(super) struct PartialRow {
     fields: Vec<Field>,
     last: LastField,
 }
@@ -181,7 +194,7 @@ enum Field {
 }
 
 impl PartialRow {
-    fn extend(&mut self, mut piece: &[u8], width: usize) -> Result<(), Malformed> {
+    pub(super) fn extend(&mut self, mut piece: &[u8], width: usize) -> Result<(), Malformed> {
         while let Some(tab) = memchr::memchr(b'\t', piece) {
             self.last.extend(&piece[..tab]);
             self.fields.push(std::mem::take(&mut self.last).close());
@@ -195,7 +208,7 @@ impl PartialRow {
         Ok(())
     }
 
-    fn hash(mut self, order: &ColumnOrder) -> Result<blake3::Hash, Malformed> {
+    pub(super) fn hash(mut self, order: &ColumnOrder) -> Result<blake3::Hash, Malformed> {
         self.fields.push(self.last.close());
         let is_empty = matches!(&self.fields[..], [Field::Short(text)] if text.is_empty());
         check_width(self.fields.len(), is_empty, order)?;
@@ -240,7 +253,7 @@ impl LastField {
 const WRONG_WIDTH: Malformed = Malformed("a row has not as many fields as the table has columns");
 
 /// A table without columns has rows all the same: COPY writes them as empty lines.
-fn check_width(fields: usize, is_empty: bool, order: &ColumnOrder) -> Result<(), Malformed> {
+pub(super) fn check_width(fields: usize, is_empty: bool, order: &ColumnOrder) -> Result<(), Malformed> {
     match order.positions.len() {
         0 if is_empty => Ok(()),
         width if width == fields => Ok(()),

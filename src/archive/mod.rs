@@ -37,6 +37,7 @@ pub mod copy_text;
 pub mod digest;
 pub mod dump;
 pub mod reader;
+pub mod rows;
 pub mod spool;
 pub mod writer;
 
@@ -52,6 +53,8 @@ use crate::catalog::TableName;
 pub use digest::{TableHasher, hex};
 pub use dump::{DumpEvent, DumpReader};
 pub use reader::{ArchiveReader, Event};
+pub(crate) use row_hash::bucket_of;
+pub use rows::{RowHasher, Rows, TooLong};
 pub use spool::{Spool, SpoolWriter};
 pub use writer::{ArchiveWriter, Compression};
 

@@ -28,11 +28,24 @@ pub(super) struct RowSum {
     /// Rows of one block, of two, and so on; longer ones do not wait.
     waiting: [Vec<u8>; 4],
     long: Vec<u8>,
+    /// Where each row's hash is added too, by its highest bits; nowhere when there are none.
+    buckets: Vec<u32>,
 }
 
 impl RowSum {
     pub(super) fn new() -> Self {
-        Self { sum: 0, platform: Platform::detect(), waiting: Default::default(), long: Vec::new() }
+        Self {
+            sum: 0,
+            platform: Platform::detect(),
+            waiting: Default::default(),
+            long: Vec::new(),
+            buckets: Vec::new(),
+        }
+    }
+
+    /// With 2 to the power of `level` buckets.
+    pub(super) fn with_buckets(level: u32) -> Self {
+        Self { buckets: vec![0; 1 << level], ..Self::new() }
     }
 
     /// Adds the row that `write` appends, `len` bytes long.
@@ -42,29 +55,60 @@ impl RowSum {
             self.long.clear();
             write(&mut self.long);
             self.long.resize(blocks * BLOCK, b'\n');
-            self.sum = self.sum.wrapping_add(first_half(blake3::hash(&self.long).as_bytes()));
+            self.add(first_half(blake3::hash(&self.long).as_bytes()));
             return;
         };
         let end = waiting.len() + blocks * BLOCK;
         write(waiting);
         waiting.resize(end, b'\n');
         if end == LANES * blocks * BLOCK {
-            self.sum = self.sum.wrapping_add(sum_of(&self.platform, blocks, waiting));
-            waiting.clear();
+            self.flush(blocks);
         }
     }
 
-    pub(super) fn add(&mut self, sum: u128) {
+    /// Adds one row by its hash.
+    pub(super) fn add(&mut self, hash: u128) {
+        self.sum = self.sum.wrapping_add(hash);
+        if !self.buckets.is_empty() {
+            let at = bucket_of(hash, self.buckets.len().ilog2());
+            self.buckets[at] = self.buckets[at].wrapping_add(lowest(hash));
+        }
+    }
+
+    /// Adds many rows that were hashed apart. Not with buckets: their sum has none.
+    pub(super) fn add_sum(&mut self, sum: u128) {
+        debug_assert!(self.buckets.is_empty(), "a sum has no bucket");
         self.sum = self.sum.wrapping_add(sum);
     }
 
-    pub(super) fn total(&mut self) -> u128 {
-        for (at, waiting) in self.waiting.iter_mut().enumerate() {
-            self.sum = self.sum.wrapping_add(sum_of(&self.platform, at + 1, waiting));
-            waiting.clear();
+    pub(super) fn total(&mut self) -> (u128, Vec<u32>) {
+        for blocks in 1..=self.waiting.len() {
+            self.flush(blocks);
         }
-        self.sum
+        (self.sum, std::mem::take(&mut self.buckets))
     }
+
+    fn flush(&mut self, blocks: usize) {
+        let rows = std::mem::take(&mut self.waiting[blocks - 1]);
+        let mut hashes = [0; LANES * 32];
+        let count = hash_equal(&self.platform, blocks, &rows, &mut hashes);
+        let (hashes, _) = hashes.as_chunks::<32>();
+        for hash in &hashes[..count] {
+            self.add(first_half(hash));
+        }
+        self.waiting[blocks - 1] = rows;
+        self.waiting[blocks - 1].clear();
+    }
+}
+
+/// The bucket of a row among 2 to the power of `level`.
+pub(crate) fn bucket_of(hash: u128, level: u32) -> usize {
+    if level == 0 { 0 } else { usize::try_from(hash >> (128 - level)).unwrap_or(0) }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lowest bits are what is wanted")]
+fn lowest(hash: u128) -> u32 {
+    hash as u32
 }
 
 /// The part of a hash that counts.
@@ -74,22 +118,22 @@ pub(super) fn first_half(hash: &[u8; 32]) -> u128 {
     u128::from_le_bytes(half)
 }
 
-fn sum_of(platform: &Platform, blocks: usize, rows: &[u8]) -> u128 {
+/// Hashes up to [`LANES`] rows of so many blocks. Returns how many.
+fn hash_equal(platform: &Platform, blocks: usize, rows: &[u8], hashes: &mut [u8; LANES * 32]) -> usize {
     match blocks {
-        1 => sum_of_equal::<{ BLOCK }>(platform, rows),
-        2 => sum_of_equal::<{ 2 * BLOCK }>(platform, rows),
-        3 => sum_of_equal::<{ 3 * BLOCK }>(platform, rows),
-        _ => sum_of_equal::<{ 4 * BLOCK }>(platform, rows),
+        1 => hash_blocks::<{ BLOCK }>(platform, rows, hashes),
+        2 => hash_blocks::<{ 2 * BLOCK }>(platform, rows, hashes),
+        3 => hash_blocks::<{ 3 * BLOCK }>(platform, rows, hashes),
+        _ => hash_blocks::<{ 4 * BLOCK }>(platform, rows, hashes),
     }
 }
 
-fn sum_of_equal<const LEN: usize>(platform: &Platform, rows: &[u8]) -> u128 {
+fn hash_blocks<const LEN: usize>(platform: &Platform, rows: &[u8], hashes: &mut [u8; LANES * 32]) -> usize {
     let (rows, _) = rows.as_chunks::<LEN>();
     let mut inputs = [&[0; LEN]; LANES];
     for (input, row) in inputs.iter_mut().zip(rows) {
         *input = row;
     }
-    let mut hashes = [0; LANES * 32];
     platform.hash_many(
         &inputs[..rows.len()],
         &IV,
@@ -98,8 +142,7 @@ fn sum_of_equal<const LEN: usize>(platform: &Platform, rows: &[u8]) -> u128 {
         0,
         CHUNK_START,
         CHUNK_END_AND_ROOT,
-        &mut hashes,
+        hashes,
     );
-    let (hashes, _) = hashes.as_chunks::<32>();
-    hashes[..rows.len()].iter().fold(0, |sum, hash| sum.wrapping_add(first_half(hash)))
+    rows.len()
 }

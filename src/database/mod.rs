@@ -164,6 +164,8 @@ pub(crate) struct Incoming {
     pub columns: Vec<String>,
     /// The source guarantees that no key comes twice.
     pub unique: bool,
+    /// Not all of the source's rows come, only those that the target lacks.
+    pub partial: bool,
 }
 
 /// Incoming rows beside the target's tables: nothing that others see has changed.
@@ -174,6 +176,9 @@ pub(crate) trait Staging: Send {
 
     /// Opens a place for the COPY text of table `index`.
     async fn load<'a>(&'a mut self, index: usize) -> Result<Box<dyn Loader + 'a>, DatabaseError>;
+
+    /// Opens a place for the rows of a partial table that the target has and the source has not.
+    async fn load_outdated(&mut self, index: usize) -> Result<Box<dyn Loader>, DatabaseError>;
 
     /// What makes the staged rows unfit for the target, as sentences that name table and key columns.
     async fn refusals(&mut self) -> Result<Vec<String>, DatabaseError>;
@@ -196,7 +201,7 @@ pub(crate) trait Merge: Send {
     /// How triggers and foreign keys are kept out of the way, for the log.
     fn mode(&self) -> String;
 
-    /// Deletes the rows of table `index` that were not staged. Children first.
+    /// Deletes the rows of table `index` that the source does not have. Children first.
     async fn delete_surplus(&mut self, index: usize) -> Result<u64, DatabaseError>;
 
     /// Updates the rows that differ and inserts the new ones, of `rows` staged ones. Parents first.
@@ -205,12 +210,13 @@ pub(crate) trait Merge: Send {
     /// Foreign keys of the `touched` tables, and of others towards them, that lead nowhere: as sentences.
     async fn orphans(&mut self, touched: &[usize]) -> Result<Vec<String>, DatabaseError>;
 
-    /// Staged rows that the table does not hold exactly; and, with `whole`, rows of the table that were not staged.
+    /// Staged rows that the table does not hold exactly; and, with `whole`, rows of the table that the source does not
+    /// have.
     async fn differences(&mut self, index: usize, whole: bool) -> Result<u64, DatabaseError>;
 
     async fn row_count(&mut self, index: usize) -> Result<u64, DatabaseError>;
 
-    /// The table's rows that were not staged, as `Snapshot::rows` gives them. Not for a table without a key.
+    /// The table's rows that the source does not have, as `Snapshot::rows` gives them. Not for a table without a key.
     async fn own_rows<'a>(
         &'a mut self,
         index: usize,

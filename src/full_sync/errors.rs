@@ -102,6 +102,8 @@ impl From<BackupError> for SyncError {
         match error {
             BackupError::Database(error) => error.into(),
             BackupError::Archive(error) => error.into(),
+            BackupError::Io(_) => SyncError::new(Code::DataDir, message)
+                .hint("Check the data directory (TANDEM_DATA_DIR): its disk, and whether it is writable."),
             BackupError::LeftOut { .. } | BackupError::Unexpected { .. } => SyncError::new(Code::DumpFailed, message)
                 .hint("The schema changed while the backup was made, or this pg_dump behaves unusually. Start the sync again."),
         }
@@ -114,6 +116,8 @@ impl From<RestoreError> for SyncError {
         match error {
             RestoreError::Database(error) => error.into(),
             RestoreError::Archive(error) => error.into(),
+            RestoreError::Io(_) => SyncError::new(Code::DataDir, message)
+                .hint("Check the data directory (TANDEM_DATA_DIR): its disk, and whether it is writable."),
             RestoreError::Ended => SyncError::new(Code::Damaged, message).hint("Start the sync again."),
             RestoreError::Schema { remedies, .. } => SyncError::new(Code::SchemaDiffers, message).hint(remedies.join(" ")),
             RestoreError::Rows { .. } => SyncError::new(Code::RowRefused, message).hint("Correct these rows on the source."),

@@ -1,6 +1,7 @@
 //! The button: one sync at a time, started here or by a peer, and one place where it ends.
 
 mod contact;
+mod delta;
 mod errors;
 mod pull;
 mod push;
@@ -107,7 +108,7 @@ impl FullSync {
             protocol: PROTOCOL,
             session_id: id.clone(),
             started_by: started_by.to_owned(),
-            method: Method::Backup,
+            method: request.method,
             options: request.options.clone(),
         };
         let asked = client.invite(request.action, &invitation).await;
@@ -116,9 +117,15 @@ impl FullSync {
             return Err(error.into());
         }
 
-        let reason = reason(request.method);
-        let status =
-            self.status(&id, request.action, &request.peer, started_by, true, request.options, reason);
+        let status = self.status(
+            &id,
+            request.action,
+            &request.peer,
+            started_by,
+            true,
+            request.method,
+            request.options,
+        );
         let session = self.open(opening, status, claim).await?;
         self.spawn(session.clone(), async move {
             let work = async {
@@ -152,8 +159,8 @@ impl FullSync {
         };
         let claim = self.claim(&request.session_id).await?;
         let by = format!("{} at {peer}", request.started_by);
-        let reason = reason(request.method);
-        let status = self.status(&request.session_id, direction, peer, &by, false, request.options, reason);
+        let status =
+            self.status(&request.session_id, direction, peer, &by, false, request.method, request.options);
         let session = self.open(opening, status, claim).await?;
         // A spool that cannot be made fails the session: only the supervisor gives the slot back.
         let spool = session.offer_spool().await;
@@ -221,8 +228,8 @@ impl FullSync {
         peer: &str,
         started_by: &str,
         started_here: bool,
+        method: Method,
         options: SyncOptions,
-        reason: &str,
     ) -> SyncStatus {
         SyncStatus {
             session_id: id.clone(),
@@ -233,8 +240,8 @@ impl FullSync {
             started_here,
             options,
             phase: Phase::Running,
-            method: Method::Backup,
-            reason: reason.to_owned(),
+            method,
+            reason: reason(method).to_owned(),
             step: 1,
             step_name: String::new(),
             steps: Vec::new(),

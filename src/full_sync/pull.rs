@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use tokio::time::timeout;
 
+use super::delta::Line;
 use super::errors::spool_failed;
 use super::session::{Outcome, Session};
 use super::target;
@@ -19,9 +20,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Brings this database to the state of the peer's.
 pub(super) async fn pull(session: &Session, client: &Client) -> Result<Outcome, SyncError> {
     let (writer, spool) = session.open_spool().await?;
+    let line = session.looks_for_differences().then(|| Line::calling(session, client));
+    let difference = target::difference(session, line).await?;
     let transfer =
         async { download(session, client, writer).await.map_err(|error| error.at(Step::Transfer)) };
-    let ((), outcome) = tokio::try_join!(transfer, target::restore(session, spool))?;
+    let ((), outcome) = tokio::try_join!(transfer, target::restore(session, spool, difference))?;
     Ok(outcome)
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 
+use super::delta::Line;
 use super::session::{Outcome, Session};
 use super::source;
 use crate::archive::Spool;
@@ -23,7 +24,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(super) async fn push(session: &Session, client: &Client) -> Result<Outcome, SyncError> {
     let (writer, spool) = session.open_spool().await?;
     let transfer = async { upload(session, client, spool).await.map_err(|error| error.at(Step::Transfer)) };
-    let (snapshot, ()) = tokio::try_join!(source::back_up(session, writer), transfer)?;
+    let line = session.looks_for_differences().then(|| Line::calling(session, client));
+    let (snapshot, ()) = tokio::try_join!(source::back_up(session, writer, line), transfer)?;
     if session.progress.status().options.verify {
         source::digests(session, &*snapshot).await?;
     }

@@ -16,7 +16,7 @@ pub(super) fn check_protocol(peer: &str, protocol: u32) -> Result<(), SyncError>
 
 /// What this version cannot do is refused, never quietly done differently.
 pub(super) fn refuse_unsupported(method: Method, options: &SyncOptions) -> Result<(), SyncError> {
-    let what = if matches!(method, Method::Delta | Method::Rows) {
+    let what = if method == Method::Rows {
         format!("the method `{}`", method.as_str())
     } else if options.conflicts != ConflictPolicy::Abort {
         "any other answer to conflicts than `abort`".to_owned()
@@ -31,10 +31,12 @@ pub(super) fn refuse_unsupported(method: Method, options: &SyncOptions) -> Resul
         .hint("Leave the option out."))
 }
 
-/// Why the method is taken, for the session.
+/// Why the method is taken, as far as it is known at the start.
 pub(super) fn reason(method: Method) -> &'static str {
     match method {
-        Method::Auto => "Auto took backup, the method of this version",
-        _ => "Backup was asked for",
+        Method::Auto => "Auto looks which rows differ",
+        Method::Backup => "Backup was asked for",
+        Method::Delta => "Delta was asked for",
+        Method::Rows => "Rows was asked for",
     }
 }

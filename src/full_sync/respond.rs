@@ -1,5 +1,6 @@
 //! The other end of a sync that a peer has started: the source of its pull, the target of its push.
 
+use super::delta::Line;
 use super::errors::internal;
 use super::session::{Outcome, Session};
 use super::{source, target};
@@ -8,7 +9,8 @@ use crate::model::{Phase, SyncError, SyncStatus};
 /// A peer pulls from us: the backup, the digests, and then its word on how it ended.
 pub(super) async fn serve_backup(session: &Session) -> Result<Outcome, SyncError> {
     let writer = session.take_writer().await.ok_or_else(|| internal("the spool of a pull has no writer"))?;
-    let snapshot = source::back_up(session, writer).await?;
+    let line = session.looks_for_differences().then(|| Line::called(session));
+    let snapshot = source::back_up(session, writer, line).await?;
     if session.progress.status().options.verify {
         source::digests(session, &*snapshot).await?;
     }
@@ -20,7 +22,9 @@ pub(super) async fn serve_backup(session: &Session) -> Result<Outcome, SyncError
 
 /// A peer pushes to us: what it uploads is restored while it arrives.
 pub(super) async fn restore_upload(session: &Session) -> Result<Outcome, SyncError> {
-    target::restore(session, session.spool()?).await
+    let line = session.looks_for_differences().then(|| Line::called(session));
+    let difference = target::difference(session, line).await?;
+    target::restore(session, session.spool()?, difference).await
 }
 
 /// Waits for the starter's last report. Failures and cancels end the session through its stop.

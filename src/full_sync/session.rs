@@ -8,11 +8,14 @@ use bytes::Bytes;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 
 use super::Node;
+use super::delta::{self, Numbered};
 use super::errors::spool_failed;
 use crate::archive::{Compression, Spool, SpoolWriter};
 use crate::database::Claim;
 use crate::model::wire::{Report, ReportReply};
-use crate::model::{Code, Direction, Phase, SessionId, Step, SyncError, SyncResult, SyncStatus, TableDigest};
+use crate::model::{
+    Code, Direction, Method, Phase, SessionId, Step, SyncError, SyncResult, SyncStatus, TableDigest,
+};
 use crate::progress::Progress;
 
 /// How long the answer to a last report may wait for the end of the session here.
@@ -53,6 +56,9 @@ pub(crate) struct Session {
     /// Ours, when we are the source.
     pub(super) digests: watch::Sender<Option<Vec<TableDigest>>>,
     pub(super) heard: Mutex<Instant>,
+    /// The last message of a peer that looks for the rows that differ, and our answer.
+    pub(super) asked: watch::Sender<Numbered>,
+    pub(super) answered: watch::Sender<Numbered>,
     /// True when the slot is free again.
     pub(super) ended: watch::Sender<bool>,
     /// The backup, on either side.
@@ -75,6 +81,8 @@ impl Session {
             remote_digests: watch::Sender::new(None),
             digests: watch::Sender::new(None),
             heard: Mutex::new(Instant::now()),
+            asked: watch::Sender::new(None),
+            answered: watch::Sender::new(None),
             ended: watch::Sender::new(false),
             spool: OnceLock::new(),
             writer: AsyncMutex::new(None),
@@ -168,8 +176,18 @@ impl Session {
         Ok(())
     }
 
+    /// Whether the nodes look for the rows that differ before anything is sent.
+    pub(super) fn looks_for_differences(&self) -> bool {
+        matches!(self.progress.status().method, Method::Auto | Method::Delta)
+    }
+
     pub(super) fn compression(&self) -> Compression {
         if self.progress.status().options.compress { Compression::Zstd(1) } else { Compression::Stored }
+    }
+
+    /// A peer's message about rows that differ.
+    pub(crate) async fn exchange(&self, number: u32, message: Bytes) -> Result<Option<Bytes>, SyncError> {
+        delta::exchange(self, number, message).await
     }
 
     /// The starter's report: its state in, ours out. Its last report is answered when the session has ended here too,

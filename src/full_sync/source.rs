@@ -2,15 +2,21 @@
 
 use std::sync::Arc;
 
+use super::delta::{self, Answer, Line};
 use super::session::Session;
 use crate::archive::SpoolWriter;
 use crate::compare;
 use crate::database::Snapshot;
-use crate::model::{Comparison, Step, SyncError, SyncResult, TableDigest};
+use crate::model::{Comparison, Step, SyncError, SyncResult};
 use crate::{backup, catalog::Catalog};
 
-/// Writes the backup. The snapshot stays open for the digests.
-pub(super) async fn back_up(session: &Session, spool: SpoolWriter) -> Result<Arc<dyn Snapshot>, SyncError> {
+/// Writes what the target needs: what it lacks when `line` leads to a target that knows it, else everything. The
+/// snapshot stays open for the digests.
+pub(super) async fn back_up(
+    session: &Session,
+    spool: SpoolWriter,
+    line: Option<Line<'_>>,
+) -> Result<Arc<dyn Snapshot>, SyncError> {
     let progress = &session.progress;
     progress.enter(Step::Backup, "Opens a snapshot");
     let snapshot = session
@@ -20,6 +26,13 @@ pub(super) async fn back_up(session: &Session, spool: SpoolWriter) -> Result<Arc
         .await
         .map_err(|error| SyncError::from(error).at(Step::Backup))?;
     show_tables(session, snapshot.catalog());
+    let spool = match line {
+        None => spool,
+        Some(line) => match delta::offer(session, &snapshot, line, spool).await? {
+            Answer::Everything(spool) => spool,
+            Answer::Delta => return Ok(snapshot),
+        },
+    };
     progress.enter(Step::Backup, "Reads all tables in one snapshot");
     let totals = backup::write(&*snapshot, spool, session.compression(), progress)
         .await
@@ -40,16 +53,17 @@ pub(super) async fn back_up(session: &Session, spool: SpoolWriter) -> Result<Arc
     Ok(snapshot)
 }
 
-/// Reads the snapshot a second time, by another way than the backup did: what the target is compared with.
-pub(super) async fn digests(
-    session: &Session,
-    snapshot: &dyn Snapshot,
-) -> Result<Vec<TableDigest>, SyncError> {
+/// Reads the snapshot a second time, by another way than the backup did: what the target is compared with. A delta has
+/// read it so already.
+pub(super) async fn digests(session: &Session, snapshot: &dyn Snapshot) -> Result<(), SyncError> {
+    if session.digests.borrow().is_some() {
+        return Ok(());
+    }
     let digests = compare::digests(snapshot, &compare::everything(snapshot), |_| session.progress.touch())
         .await
         .map_err(|error| SyncError::from(error).at(Step::Verify))?;
-    session.digests.send_replace(Some(digests.clone()));
-    Ok(digests)
+    session.digests.send_replace(Some(digests));
+    Ok(())
 }
 
 fn show_tables(session: &Session, catalog: &Catalog) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::delta::{self, Difference, Found, Line};
 use super::session::{Outcome, Session};
 use crate::archive::{ArchiveReader, Spool};
 use crate::compare;
@@ -9,8 +10,24 @@ use crate::model::{Phase, Relation, Step, SyncError, SyncResult, TableDigest};
 use crate::restore::{self, Counts, Merged, Options, Plan, Staged};
 use crate::store::Store;
 
-/// Restores the backup that the spool holds or is about to hold.
-pub(super) async fn restore(session: &Session, spool: Arc<Spool>) -> Result<Outcome, SyncError> {
+/// What differs, when the nodes have looked for it and it is worth it.
+pub(super) async fn difference(
+    session: &Session,
+    line: Option<Line<'_>>,
+) -> Result<Option<Difference>, SyncError> {
+    let Some(line) = line else { return Ok(None) };
+    match delta::find(session, line).await? {
+        Found::Everything => Ok(None),
+        Found::Difference(difference) => Ok(Some(difference)),
+    }
+}
+
+/// Restores the archive that the spool holds or is about to hold: of everything, or of the rows of a `difference`.
+pub(super) async fn restore(
+    session: &Session,
+    spool: Arc<Spool>,
+    difference: Option<Difference>,
+) -> Result<Outcome, SyncError> {
     let (progress, database) = (&session.progress, &*session.node.database);
     let options = progress.status().options;
 
@@ -18,7 +35,10 @@ pub(super) async fn restore(session: &Session, spool: Arc<Spool>) -> Result<Outc
     let (manifest, archive) =
         ArchiveReader::open(Box::pin(spool.read_from(0))).await.map_err(at(Step::Convert))?;
     let target = database.catalog().await.map_err(at(Step::Convert))?;
-    let plan = restore::plan(&manifest, &target).map_err(at(Step::Convert))?;
+    let mut plan = restore::plan(&manifest, &target).map_err(at(Step::Convert))?;
+    if let Some(difference) = &difference {
+        restore::shape(&mut plan, &difference.parts).map_err(at(Step::Convert))?;
+    }
     for note in &plan.notes {
         progress.info(Step::Convert, note);
     }
@@ -33,6 +53,12 @@ pub(super) async fn restore(session: &Session, spool: Arc<Spool>) -> Result<Outc
     progress.enter(Step::Convert, "Loads rows into staging tables");
     let mut staged =
         restore::stage(database, &session.id, &plan, archive, progress).await.map_err(at(Step::Convert))?;
+    let mut equal = Vec::new();
+    if let Some(difference) = difference {
+        staged.totals.archive_bytes += difference.bytes;
+        equal = difference.equal;
+        restore::complete(&plan, &mut staged, difference.parts, progress).await.map_err(at(Step::Convert))?;
+    }
     progress.done(Step::Convert, format!("{} rows staged and checked", staged.totals.rows));
     progress.info(
         Step::Convert,
@@ -43,7 +69,7 @@ pub(super) async fn restore(session: &Session, spool: Arc<Spool>) -> Result<Outc
     let merge =
         Options { deletes: options.deletes, marker: Store::mark_committed(&session.id, session.fence) };
     let merged = restore::merge(&plan, &mut staged, merge, progress).await.map_err(at(Step::Restore))?;
-    let mut result = result(&plan, &merged, &staged);
+    let mut result = result(&plan, &merged, &staged, &equal);
     progress.done(Step::Restore, "Committed");
     progress.info(
         Step::Restore,
@@ -61,7 +87,7 @@ pub(super) async fn restore(session: &Session, spool: Arc<Spool>) -> Result<Outc
     database.analyze(&session.id, &changed).await.map_err(at(Step::Verify))?;
 
     if options.verify {
-        verify(session, &plan, &merged, &mut result).await?;
+        verify(session, &plan, &merged, equal, &mut result).await?;
     } else {
         result.relation =
             Relation::Unverified { reason: "The comparison after the commit was switched off.".to_owned() };
@@ -70,14 +96,16 @@ pub(super) async fn restore(session: &Session, spool: Arc<Spool>) -> Result<Outc
     Ok(outcome(result))
 }
 
-fn result(plan: &Plan, merged: &Merged, staged: &Staged) -> SyncResult {
+/// `equal` are the tables of which nothing came, because nothing differed.
+fn result(plan: &Plan, merged: &Merged, staged: &Staged, equal: &[TableDigest]) -> SyncResult {
+    let equal_rows: u64 = equal.iter().map(|digest| digest.rows).sum();
     SyncResult {
         inserted: merged.sum(|counts| counts.inserted),
         updated: merged.sum(|counts| counts.updated),
         deleted: merged.sum(|counts| counts.deleted),
-        unchanged: merged.sum(|counts| counts.unchanged),
-        rows: staged.totals.rows,
-        tables: plan.incoming.len() as u64,
+        unchanged: merged.sum(|counts| counts.unchanged) + equal_rows,
+        rows: staged.sums.iter().map(|(rows, _)| rows).sum::<u64>() + equal_rows,
+        tables: (plan.incoming.len() + equal.len()) as u64,
         archive_bytes: staged.totals.archive_bytes,
         raw_bytes: staged.totals.raw_bytes,
         relation: Relation::Unverified { reason: "Not compared yet.".to_owned() },
@@ -90,25 +118,28 @@ fn result(plan: &Plan, merged: &Merged, staged: &Staged) -> SyncResult {
     }
 }
 
-/// Compares the two databases, each read anew: the source in the snapshot that was synced, the target as it is now.
+/// Compares the two databases, each read anew: the source in the snapshot that was synced, the target as it is now. Of
+/// the tables that were found `equal` nothing was written, and they have just been read.
 async fn verify(
     session: &Session,
     plan: &Plan,
     merged: &Merged,
+    equal: Vec<TableDigest>,
     result: &mut SyncResult,
 ) -> Result<(), SyncError> {
     let progress = &session.progress;
-    let tables = plan.incoming.len() as u64;
+    let tables = result.tables;
     progress.enter(Step::Verify, "Reads both databases once more");
     progress.step(Step::Verify, 0, Some(tables));
     let snapshot = session.node.database.snapshot(&session.id).await.map_err(at(Step::Verify))?;
     let selected: Vec<compare::Selected> =
         plan.incoming.iter().map(|incoming| (incoming.table.clone(), incoming.columns.clone())).collect();
-    let ours = compare::digests(&*snapshot, &selected, |done| {
+    let mut ours = compare::digests(&*snapshot, &selected, |done| {
         progress.step(Step::Verify, done as u64, Some(tables));
     })
     .await
     .map_err(at(Step::Verify))?;
+    ours.extend(equal);
     progress.enter(Step::Verify, "Waits for the source's own comparison");
     let theirs = session.source_digests().await;
 
@@ -146,7 +177,9 @@ fn relation(ours: &[TableDigest], theirs: &[TableDigest], merged: &Merged) -> Re
         .filter(|name| {
             let at = |digests: &[TableDigest]| digests.iter().position(|digest| digest.name == **name);
             let (Some(here), Some(there)) = (at(ours), at(theirs)) else { return true };
-            let Counts { target_only, target_only_hash, .. } = merged.tables[here];
+            let Some(Counts { target_only, target_only_hash, .. }) = merged.tables.get(here).copied() else {
+                return true;
+            };
             target_only == 0
                 || match target_only_hash {
                     Some(hash) => {

@@ -23,6 +23,8 @@ use crate::model::{Code, Direction, SessionId, SyncError};
 
 /// A control call is answered at once or not at all.
 const ANSWER: Duration = Duration::from_secs(15);
+/// Said at once or after ten seconds, and then a message may be long.
+const DELTA_ANSWER: Duration = Duration::from_secs(120);
 /// A comparison reads the peer's whole database first.
 const LONG_ANSWER: Duration = Duration::from_secs(600);
 
@@ -111,6 +113,26 @@ impl Client {
 
     pub(crate) async fn digest(&self) -> Result<DigestReply, PeerError> {
         self.call("/api/sync/digest", &DigestRequest { protocol: PROTOCOL }, LONG_ANSWER).await
+    }
+
+    /// A numbered message about rows that differ; None when the answer takes longer.
+    pub(crate) async fn delta(
+        &self,
+        session: &SessionId,
+        number: u32,
+        message: Bytes,
+    ) -> Result<Option<Bytes>, PeerError> {
+        let path = format!("/api/sync/delta/{session}/{number}");
+        let request = self
+            .signed(Method::POST, &path, &message)?
+            .header(CONTENT_TYPE, "application/octet-stream")
+            .timeout(DELTA_ANSWER)
+            .body(message);
+        let response = self.answered(request).await?;
+        if response.status() == StatusCode::ACCEPTED {
+            return Ok(None);
+        }
+        response.bytes().await.map(Some).map_err(|cause| self.unreachable(&cause))
     }
 
     /// The bytes of the session's backup from `offset` on. A stream that ends without an error is whole.

@@ -67,12 +67,12 @@ pub(crate) async fn merge(
     }
     for (done, &index) in plan.order.iter().enumerate() {
         progress.table(index, |table| table.state = TableState::Merging);
-        let staged_rows = staged.digests[index].rows;
-        let written = transaction.upsert(index, staged_rows).await?;
+        let (source_rows, _) = staged.sums[index];
+        let written = transaction.upsert(index, source_rows).await?;
         let counts = &mut merged.tables[index];
         (counts.inserted, counts.updated) = (written.inserted, written.updated);
-        counts.unchanged = staged_rows - written.inserted - written.updated;
-        counts.target_only = transaction.row_count(index).await?.saturating_sub(staged_rows);
+        counts.unchanged = source_rows - written.inserted - written.updated;
+        counts.target_only = transaction.row_count(index).await?.saturating_sub(source_rows);
         let counts = *counts;
         progress.table(index, |table| {
             table.state = TableState::Merged;
@@ -91,7 +91,11 @@ pub(crate) async fn merge(
     progress.enter(Step::Restore, "Compares every row with what was sent, before the commit");
     for &index in &plan.order {
         let whole = options.deletes == DeletePolicy::Mirror;
-        let differences = transaction.differences(index, whole).await?;
+        let mut differences = transaction.differences(index, whole).await?;
+        // Rows that somebody has written to a partial table since it was read were not looked at.
+        if whole && !plan.incoming[index].partial {
+            differences = differences.max(merged.tables[index].target_only);
+        }
         if differences > 0 {
             return Err(RestoreError::Unequal {
                 table: plan.incoming[index].table.name.clone(),

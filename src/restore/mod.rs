@@ -1,6 +1,7 @@
 //! An archive -> a database: planned, staged beside the target's tables, merged in one transaction.
 
 mod merge;
+mod part;
 mod plan;
 mod stage;
 
@@ -9,6 +10,7 @@ use crate::catalog::TableName;
 use crate::database::DatabaseError;
 
 pub(crate) use merge::{Counts, Merged, Options, merge};
+pub(crate) use part::{Outdated, Part, complete, shape};
 pub(crate) use plan::{Plan, plan};
 pub(crate) use stage::{Staged, stage};
 
@@ -18,6 +20,8 @@ pub enum RestoreError {
     Database(#[from] DatabaseError),
     #[error("the backup is damaged: {0}")]
     Archive(#[from] ArchiveError),
+    #[error("rows that differ cannot be read back: {0}")]
+    Io(#[from] std::io::Error),
     #[error("the backup ended before its end record")]
     Ended,
     #[error("the schemas do not fit together: {}", reasons.join(" "))]

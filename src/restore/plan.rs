@@ -51,6 +51,7 @@ pub(crate) fn plan(manifest: &Manifest, target: &Catalog) -> Result<Plan, Restor
             table: table.clone(),
             columns: section.columns.clone(),
             unique: same_key(theirs.key()),
+            partial: false,
         });
     }
     if !reasons.is_empty() {

@@ -1,16 +1,16 @@
 //! The archive's rows -> staging tables, while they arrive.
 
 use super::{Plan, RestoreError};
-use crate::archive::{ArchiveReader, ArchiveTotals, Event, SequenceValue, TableTotals, hex};
+use crate::archive::{ArchiveReader, ArchiveTotals, Event, SequenceValue, TableTotals};
 use crate::database::{Database, Incoming, Staging};
-use crate::model::{SessionId, Step, TableDigest, TableState};
+use crate::model::{SessionId, Step, TableState};
 use crate::progress::Progress;
 
 /// All rows of the archive, in the target database but beside its tables.
 pub(crate) struct Staged {
     pub staging: Box<dyn Staging>,
-    /// What the archive says about each table: proven by the reader against the rows.
-    pub digests: Vec<TableDigest>,
+    /// The source's rows of each table and the sum of their hashes: proven by the reader against the rows that came.
+    pub sums: Vec<(u64, u128)>,
     pub sequences: Vec<SequenceValue>,
     pub totals: ArchiveTotals,
 }
@@ -45,12 +45,7 @@ pub(crate) async fn stage(
                 if !refusals.is_empty() {
                     return Err(RestoreError::Rows { reasons: refusals });
                 }
-                let digests = plan.incoming.iter().zip(sums).map(|(incoming, (rows, hash))| TableDigest {
-                    name: incoming.table.name.to_string(),
-                    rows,
-                    hash: hex(hash),
-                });
-                return Ok(Staged { digests: digests.collect(), staging, sequences, totals });
+                return Ok(Staged { sums, staging, sequences, totals });
             }
             // The reader refuses rows outside of a table, and has returned the end already, or an error.
             Some(Event::Rows(_) | Event::EndTable(_)) | None => return Err(RestoreError::Ended),

@@ -1,6 +1,6 @@
 //! What goes wrong in each step: the session ends by itself, says why, and the target is as it was.
 
-use tandem::model::{Code, Phase, Step, StepState, SyncOptions, SyncStatus};
+use tandem::model::{Code, Phase, Step, SyncOptions, SyncStatus};
 
 use crate::support::{self, Database, Node, Proxy, StatusCode, Written, nodes};
 
@@ -41,7 +41,7 @@ async fn a_dump_that_breaks_off_fails_in_backup() {
         north.start().await;
         let before = Written::of(&target).await;
 
-        let status = south.sync("pull", "north", &options()).await;
+        let status = south.sync_by("backup", "pull", "north", &options()).await;
 
         assert_failed_cleanly(&status, Some(Step::Backup), Code::DumpFailed, &before, &target).await;
         let message = status.error.unwrap().message;
@@ -182,63 +182,19 @@ async fn a_peer_that_goes_away_after_the_commit_leaves_a_sync_that_is_completed(
     assert!(ended.result.unwrap().updated > 0);
 }
 
-/// Starts a sync that waits for a lock in the given database, and returns when it waits in `step`.
-async fn held_in(starter: &Node, action: &str, peer: &str, step: Step) -> String {
-    let id = starter.start_sync(action, peer, &options()).await.unwrap();
-    starter
-        .until(&id, |status| status.step_of(step).is_some_and(|step| step.state == StepState::Running))
-        .await;
-    id
-}
-
-#[tokio::test]
-async fn a_second_start_is_told_which_sync_runs() {
-    let (source, target) = support::databases("chinook", "chinook").await;
-    let (north, south) = nodes(&source, &target).await;
-    let mut lock = target.connect().await;
-    sqlx::raw_sql("begin; lock table genre in share row exclusive mode").execute(&mut lock).await.unwrap();
-    let id = held_in(&south, "pull", "north", Step::Restore).await;
-
-    for (node, action, peer) in
-        [(&south, "pull", "north"), (&north, "push", "south"), (&north, "pull", "south")]
-    {
-        let (status, error) = node.start_sync(action, peer, &options()).await.unwrap_err();
-        assert_eq!((status, error["code"].as_str()), (StatusCode::CONFLICT, Some("busy")), "{error}");
-        assert!(error["message"].as_str().unwrap().contains(&id), "{error}");
-    }
-
-    sqlx::raw_sql("rollback").execute(&mut lock).await.unwrap();
-    assert_eq!(south.until(&id, |status| status.phase.is_final()).await.phase, Phase::Verified);
-}
-
 #[tokio::test]
 async fn a_doctor_beside_a_running_sync_leaves_it_alone() {
     let (source, target) = support::databases("chinook", "chinook_schema").await;
     let (_north, south) = nodes(&source, &target).await;
     let mut lock = target.connect().await;
     sqlx::raw_sql("begin; lock table genre in share row exclusive mode").execute(&mut lock).await.unwrap();
-    let id = held_in(&south, "pull", "north", Step::Restore).await;
+    let id = south.held_in("pull", "north", Step::Restore).await;
 
     assert!(south.doctor().await);
     assert_eq!(south.spool_files(), 1);
 
     sqlx::raw_sql("rollback").execute(&mut lock).await.unwrap();
     assert_eq!(south.until(&id, |status| status.phase.is_final()).await.phase, Phase::Verified);
-}
-
-#[tokio::test]
-async fn many_clicks_at_once_start_one_sync() {
-    let (source, target) = support::databases("chinook", "chinook_schema").await;
-    let (north, south) = nodes(&source, &target).await;
-
-    let options = options();
-    let clicks = (0..20).map(|_| south.start_sync("pull", "north", &options));
-    let started: Vec<String> =
-        futures::future::join_all(clicks).await.into_iter().filter_map(Result::ok).collect();
-
-    assert_eq!(started.len(), 1);
-    assert_eq!(south.until(&started[0], |status| status.phase.is_final()).await.phase, Phase::Verified);
-    drop(north);
 }
 
 #[tokio::test]
@@ -256,27 +212,6 @@ async fn a_peer_that_cannot_keep_a_backup_says_so_and_is_free_again() {
         responder.mend_spool_folder();
         let status = starter.sync(action, other, &options()).await;
         assert_eq!(status.phase, Phase::Verified, "{status:#?}");
-    }
-}
-
-#[tokio::test]
-async fn of_two_nodes_that_start_against_each_other_one_gets_its_way() {
-    let (source, target) = support::databases("chinook", "chinook").await;
-    let (north, south) = nodes(&source, &target).await;
-    for _ in 0..5 {
-        let options = options();
-        let (first, second) = tokio::join!(
-            north.start_sync("pull", "south", &options),
-            south.start_sync("pull", "north", &options)
-        );
-        let refused = [&first, &second].into_iter().filter(|answer| answer.is_err()).count();
-        assert_eq!(refused, 1, "{first:?} {second:?}");
-        let (winner, id) =
-            if let Ok(id) = &first { (&north, id) } else { (&south, second.as_ref().unwrap()) };
-        assert_eq!(winner.until(id, |status| status.phase.is_final()).await.phase, Phase::Verified);
-        // The loser shows the same session to its end before it can be asked again.
-        let loser = if first.is_ok() { &south } else { &north };
-        loser.until(id, |status| status.phase.is_final()).await;
     }
 }
 
@@ -305,7 +240,7 @@ async fn a_cancel_during_backup_stops_pg_dump_on_the_other_server() {
     let before = Written::of(&target).await;
     let mut lock = source.connect().await;
     sqlx::raw_sql("begin; lock table track in access exclusive mode").execute(&mut lock).await.unwrap();
-    let id = held_in(&south, "pull", "north", Step::Backup).await;
+    let id = south.held_in("pull", "north", Step::Backup).await;
 
     cancelled_everywhere(&south, &north, &id, &before, &target).await;
     no_statement_is_left(&source).await;
@@ -322,7 +257,7 @@ async fn a_cancel_during_restore_leaves_the_target_as_it_was() {
     let before = Written::of(&target).await;
     let mut lock = target.connect().await;
     sqlx::raw_sql("begin; lock table track in share row exclusive mode").execute(&mut lock).await.unwrap();
-    let id = held_in(&north, "push", "south", Step::Restore).await;
+    let id = north.held_in("push", "south", Step::Restore).await;
 
     // From the other side than the one that started it.
     cancelled_everywhere(&south, &north, &id, &before, &target).await;
@@ -359,7 +294,7 @@ async fn a_killed_target_is_found_interrupted_and_can_sync_again() {
     let before = Written::of(&target).await;
     let mut lock = target.connect().await;
     sqlx::raw_sql("begin; lock table track in share row exclusive mode").execute(&mut lock).await.unwrap();
-    let id = held_in(&south, "pull", "north", Step::Restore).await;
+    let id = south.held_in("pull", "north", Step::Restore).await;
 
     south.kill().await;
     sqlx::raw_sql("rollback").execute(&mut lock).await.unwrap();
@@ -379,7 +314,7 @@ async fn a_killed_source_ends_the_pull_and_its_own_session() {
     let before = Written::of(&target).await;
     let mut lock = source.connect().await;
     sqlx::raw_sql("begin; lock table track in access exclusive mode").execute(&mut lock).await.unwrap();
-    let id = held_in(&south, "pull", "north", Step::Backup).await;
+    let id = south.held_in("pull", "north", Step::Backup).await;
 
     north.kill().await;
     sqlx::raw_sql("rollback").execute(&mut lock).await.unwrap();
@@ -398,7 +333,7 @@ async fn a_shutdown_in_the_middle_ends_the_session_on_both_nodes() {
     let (north, mut south) = nodes(&source, &target).await;
     let mut lock = target.connect().await;
     sqlx::raw_sql("begin; lock table track in share row exclusive mode").execute(&mut lock).await.unwrap();
-    let id = held_in(&south, "pull", "north", Step::Restore).await;
+    let id = south.held_in("pull", "north", Step::Restore).await;
 
     south.terminate().await;
 

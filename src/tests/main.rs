@@ -3,9 +3,11 @@
 
 mod archive;
 mod cluster;
+mod delta;
 mod faults;
 mod first_sync;
 mod full_sync;
 mod house;
+mod one_at_a_time;
 mod sample;
 mod support;

@@ -33,6 +33,8 @@ pub(super) struct PostgresStaging {
 pub(super) struct Staged {
     pub(super) incoming: Incoming,
     pub(super) stage: TableName,
+    /// For the rows that the target has and the source has not, when only a part comes.
+    pub(super) outdated: Option<TableName>,
 }
 
 impl PostgresStaging {
@@ -48,28 +50,42 @@ impl PostgresStaging {
             .connect_with(options)
             .await
             .map_err(|cause| super::error::connecting(&cause))?;
-        let stage = |index| TableName::new("tandem", format!("{}{index}", prefix(session)));
-        let incoming = tables.iter().cloned().enumerate();
-        let tables: Vec<Staged> =
-            incoming.map(|(index, incoming)| Staged { incoming, stage: stage(index) }).collect();
+        let name = |index, end| TableName::new("tandem", format!("{}{index}{end}", prefix(session)));
+        let staged = |(index, incoming): (usize, &Incoming)| Staged {
+            incoming: incoming.clone(),
+            stage: name(index, ""),
+            outdated: incoming.partial.then(|| name(index, "_old")),
+        };
+        let tables: Vec<Staged> = tables.iter().enumerate().map(staged).collect();
         let merge = PostgresMerge::prepare(connector, session, &tables).await?;
-        for (index, Staged { incoming, stage }) in tables.iter().enumerate() {
+        for (index, Staged { incoming, stage, outdated }) in tables.iter().enumerate() {
             if merge.is_direct(index) {
                 continue;
             }
-            // Column types, lengths and collations of the target, none of its constraints.
-            sqlx::query(
-                sql(
-                    "create unlogged table {} with (autovacuum_enabled = false) as select {} from {} with no data",
-                    &[stage, &names(&incoming.columns), &incoming.table.name],
+            for table in [stage].into_iter().chain(outdated) {
+                // Column types, lengths and collations of the target, none of its constraints.
+                sqlx::query(
+                    sql(
+                        "create unlogged table {} with (autovacuum_enabled = false) as select {} from {} with no data",
+                        &[table, &names(&incoming.columns), &incoming.table.name],
+                    )
+                    .into_query(),
                 )
-                .into_query(),
-            )
-            .execute(&pool)
-            .await
-            .map_err(doing(format!("make a staging table for {}", incoming.table.name)))?;
+                .execute(&pool)
+                .await
+                .map_err(doing(format!("make a staging table for {}", incoming.table.name)))?;
+            }
         }
         Ok(Self { pool, tables, merge: Some(merge) })
+    }
+
+    async fn loader(&self, incoming: &Incoming, into: &TableName) -> Result<PostgresLoader, DatabaseError> {
+        let what = format!("load rows for {}", incoming.table.name);
+        let statement = sql("copy {} ({}) from stdin", &[into, &names(&incoming.columns)]);
+        match self.pool.copy_in_raw(statement.as_str()).await {
+            Ok(copy) => Ok(PostgresLoader { copy, what }),
+            Err(cause) => Err(failed(what, &cause)),
+        }
     }
 
     fn is_direct(&self, index: usize) -> bool {
@@ -90,15 +106,26 @@ impl Staging for PostgresStaging {
     }
 
     async fn load<'a>(&'a mut self, index: usize) -> Result<Box<dyn Loader + 'a>, DatabaseError> {
-        if let Some(loader) = self.merge.as_mut().and_then(|merge| merge.loader(index)) {
-            return Ok(Box::new(loader));
+        if self.is_direct(index) {
+            let loader = self.merge.as_mut().and_then(|merge| merge.loader(index));
+            return match loader {
+                Some(loader) => Ok(Box::new(loader)),
+                None => Err(begun()),
+            };
         }
-        let staged = &self.tables[index];
-        let what = format!("load rows for {}", staged.incoming.table.name);
-        let statement = sql("copy {} ({}) from stdin", &[&staged.stage, &names(&staged.incoming.columns)]);
-        match self.pool.copy_in_raw(statement.as_str()).await {
-            Ok(copy) => Ok(Box::new(PostgresLoader { copy, what })),
-            Err(cause) => Err(failed(what, &cause)),
+        let Staged { incoming, stage, .. } = &self.tables[index];
+        Ok(Box::new(self.loader(incoming, stage).await?))
+    }
+
+    async fn load_outdated(&mut self, index: usize) -> Result<Box<dyn Loader>, DatabaseError> {
+        let Staged { incoming, outdated, .. } = &self.tables[index];
+        match outdated {
+            Some(table) => Ok(Box::new(self.loader(incoming, table).await?)),
+            None => Err(DatabaseError::Statement {
+                what: format!("stage outdated rows of {}", incoming.table.name),
+                reason: "the table is not partial".to_owned(),
+                sqlstate: String::new(),
+            }),
         }
     }
 
@@ -135,17 +162,24 @@ impl Staging for PostgresStaging {
             if self.is_direct(index) {
                 continue;
             }
-            sqlx::query(sql("analyze {}", &[&staged.stage]).into_query())
-                .execute(&self.pool)
-                .await
-                .map_err(doing(format!("analyze the staged rows of {}", staged.incoming.table.name)))?;
+            for table in [&staged.stage].into_iter().chain(&staged.outdated) {
+                sqlx::query(sql("analyze {}", &[table]).into_query())
+                    .execute(&self.pool)
+                    .await
+                    .map_err(doing(format!("analyze the staged rows of {}", staged.incoming.table.name)))?;
+            }
         }
         let Some(mut merge) = self.merge.take() else {
-            return Err(DatabaseError::Unavailable { reason: "the transaction has begun before".to_owned() });
+            return Err(begun());
         };
         merge.begin().await?;
         Ok(Box::new(merge))
     }
+}
+
+/// A defect: nothing is loaded once the merge has begun, and it begins once.
+fn begun() -> DatabaseError {
+    DatabaseError::Unavailable { reason: "the transaction has begun before".to_owned() }
 }
 
 struct PostgresLoader {

@@ -13,6 +13,8 @@ use crate::sql::{Ident, Operator, Sql, join, names, sql};
 pub(super) struct Target {
     pub(super) table: Table,
     stage: TableName,
+    /// The table's rows that the source does not have, when only the rest of the source's rows are staged.
+    outdated: Option<TableName>,
     pub(super) columns: Vec<String>,
     /// The key's columns with the equality of its index; empty for a table without a key.
     key: Vec<(String, Operator)>,
@@ -22,10 +24,10 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) async fn new(connection: &mut PgConnection, staged: &Staged) -> Result<Self, DatabaseError> {
-        let Staged { incoming, stage } = staged.clone();
+        let Staged { incoming, stage, outdated } = staged.clone();
         let key = equalities(connection, &incoming.table).await?;
         let keys_are_unique = incoming.unique || key.is_empty();
-        Ok(Self { table: incoming.table, stage, columns: incoming.columns, key, keys_are_unique })
+        Ok(Self { table: incoming.table, stage, outdated, columns: incoming.columns, key, keys_are_unique })
     }
 
     /// `only`, so that tables that inherit from this one keep their rows; a partitioned root is written through.
@@ -39,12 +41,33 @@ impl Target {
 
     /// `t.key = s.key`
     fn same_key(&self) -> Sql {
+        self.same_key_of("t", "s")
+    }
+
+    fn same_key_of(&self, one: &'static str, other: &'static str) -> Sql {
+        let (one, other) = (sql(one, &[]), sql(other, &[]));
         join(
             " and ",
-            self.key
-                .iter()
-                .map(|(column, equals)| sql("t.{} {} s.{}", &[&Ident(column), equals, &Ident(column)])),
+            self.key.iter().map(|(column, equals)| {
+                sql("{}.{} {} {}.{}", &[&one, &Ident(column), equals, &other, &Ident(column)])
+            }),
         )
+    }
+
+    /// The relation as `t` with the condition that the source does not have the row. For tables with a key.
+    fn surplus_rows(&self) -> Sql {
+        match &self.outdated {
+            // The row may have been changed since; its key is what counts.
+            Some(outdated) => sql(
+                "{} t where exists (select from {} o where {})
+                 and not exists (select from {} s where {})",
+                &[&self.relation(), outdated, &self.same_key_of("t", "o"), &self.stage, &self.same_key()],
+            ),
+            None => sql(
+                "{} t where not exists (select from {} s where {})",
+                &[&self.relation(), &self.stage, &self.same_key()],
+            ),
+        }
     }
 
     /// `row(t.a, …)::record *<> row(s.a, …)::record`: compares the stored bytes, so it works for every type and sees
@@ -78,8 +101,26 @@ impl Target {
     }
 }
 
-/// Deletes the target's rows that were not staged.
+/// Deletes the target's rows that the source does not have.
 pub(super) fn delete_surplus(target: &Target) -> Sql {
+    if let (true, Some(outdated)) = (target.key.is_empty(), &target.outdated) {
+        return sql(
+            "delete from {} t
+             using (select tableoid as relation, ctid as place, {} as image,
+                           row_number() over (partition by {}) as copy
+                    from {} t) mine
+             join (select {} as image, count(*) as held from {} o group by 1) gone on gone.image = mine.image
+             where t.tableoid = mine.relation and t.ctid = mine.place and mine.copy <= gone.held",
+            &[
+                &target.relation(),
+                &image("t", target),
+                &image("t", target),
+                &target.relation(),
+                &image("o", target),
+                outdated,
+            ],
+        );
+    }
     if target.key.is_empty() {
         return sql(
             "delete from {} t
@@ -98,10 +139,7 @@ pub(super) fn delete_surplus(target: &Target) -> Sql {
             ],
         );
     }
-    sql(
-        "delete from {} t where not exists (select from {} s where {})",
-        &[&target.relation(), &target.stage, &target.same_key()],
-    )
+    sql("delete from {}", &[&target.surplus_rows()])
 }
 
 /// Deletes the rows whose unique values change; `insert` brings them back. None where that cannot happen.
@@ -134,6 +172,9 @@ pub(super) fn update(target: &Target) -> Option<Sql> {
 pub(super) fn insert(target: &Target) -> Sql {
     let columns = names(&target.columns);
     let values = join(", ", target.columns.iter().map(|column| sql("s.{}", &[&Ident(column)])));
+    if target.key.is_empty() && target.outdated.is_some() {
+        return insert_all(target);
+    }
     if target.key.is_empty() {
         return sql(
             "insert into {} ({}) overriding system value
@@ -185,24 +226,22 @@ pub(super) fn missing(target: &Target) -> Sql {
     )
 }
 
-/// Writes out the target's rows that were not staged. For tables with a key.
+/// Writes out the target's rows that the source does not have. For tables with a key.
 pub(super) fn own_rows(target: &Target) -> Sql {
     let columns = join(", ", target.columns.iter().map(|column| sql("t.{}", &[&Ident(column)])));
-    sql(
-        "copy (select {} from {} t where not exists (select from {} s where {})) to stdout",
-        &[&columns, &target.relation(), &target.stage, &target.same_key()],
-    )
+    sql("copy (select {} from {}) to stdout", &[&columns, &target.surplus_rows()])
 }
 
-/// Counts the target's rows that were not staged.
+/// Counts the target's rows that the source does not have. Of a partial table without a key, the count of all rows
+/// tells.
 pub(super) fn surplus(target: &Target) -> Sql {
+    if target.key.is_empty() && target.outdated.is_some() {
+        return sql("select 0::bigint", &[]);
+    }
     if target.key.is_empty() {
         return balance(target, "greatest(coalesce(t.held, 0) - coalesce(s.held, 0), 0)");
     }
-    sql(
-        "select count(*) from {} t where not exists (select from {} s where {})",
-        &[&target.relation(), &target.stage, &target.same_key()],
-    )
+    sql("select count(*) from {}", &[&target.surplus_rows()])
 }
 
 pub(super) fn row_count(target: &Target) -> Sql {

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use futures::StreamExt;
 pub(crate) use reqwest::StatusCode;
 use serde_json::{Value, json};
-use tandem::model::{Comparison, SessionDetail, SyncOptions, SyncStatus};
+use tandem::model::{Comparison, SessionDetail, Step, StepState, SyncOptions, SyncStatus};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -127,7 +127,18 @@ impl Node {
         peer: &str,
         options: &SyncOptions,
     ) -> Result<String, (StatusCode, Value)> {
-        let request = json!({"request": {"action": action, "peer": peer, "options": options}});
+        self.start_sync_by("auto", action, peer, options).await
+    }
+
+    pub(crate) async fn start_sync_by(
+        &self,
+        method: &str,
+        action: &str,
+        peer: &str,
+        options: &SyncOptions,
+    ) -> Result<String, (StatusCode, Value)> {
+        let request =
+            json!({"request": {"action": action, "peer": peer, "method": method, "options": options}});
         let (status, answer) = self.post("/api/admin/sync/full-sync", &request).await;
         if status != StatusCode::OK {
             return Err((status, answer["error"].clone()));
@@ -139,6 +150,25 @@ impl Node {
     pub(crate) async fn sync(&self, action: &str, peer: &str, options: &SyncOptions) -> SyncStatus {
         let id = self.start_sync(action, peer, options).await.unwrap();
         self.until(&id, |status| status.phase.is_final()).await
+    }
+
+    pub(crate) async fn sync_by(
+        &self,
+        method: &str,
+        action: &str,
+        peer: &str,
+        options: &SyncOptions,
+    ) -> SyncStatus {
+        let id = self.start_sync_by(method, action, peer, options).await.unwrap();
+        self.until(&id, |status| status.phase.is_final()).await
+    }
+
+    /// Starts a sync by backup that something holds up in `step`, and returns when it is there.
+    pub(crate) async fn held_in(&self, action: &str, peer: &str, step: Step) -> String {
+        let id = self.start_sync_by("backup", action, peer, &SyncOptions::default()).await.unwrap();
+        self.until(&id, |status| status.step_of(step).is_some_and(|step| step.state == StepState::Running))
+            .await;
+        id
     }
 
     pub(crate) async fn cancel(&self, id: &str) -> StatusCode {

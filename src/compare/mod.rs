@@ -1,16 +1,23 @@
 //! Two databases -> which tables are equal: every row read, hashed, and added up in any order.
 
+mod marked;
+mod tally;
+
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use crate::archive::{TableHasher, hex};
-use crate::catalog::Table;
+use crate::catalog::{Table, TableName};
 use crate::clock::now_us;
 use crate::database::{DatabaseError, Snapshot};
 use crate::model::{Comparison, Fingerprint, TableDigest};
+
+pub(crate) use marked::{Marked, MarkedError, RowId, match_rows};
+pub(crate) use tally::{Bits, Tally, differing_buckets, tally};
 
 /// Tables read at the same time.
 const READERS: usize = 2;
@@ -49,14 +56,29 @@ async fn digest(
     let mut rows = snapshot.rows(table, columns).await?;
     let mut hasher = TableHasher::new(columns);
     while let Some(chunk) = rows.try_next().await? {
-        hasher.update(&chunk).map_err(|cause| DatabaseError::Statement {
-            what: format!("read the rows of {}", table.name),
-            reason: cause.to_string(),
-            sqlstate: String::new(),
-        })?;
+        hasher.update(&chunk).map_err(|cause| unreadable(&table.name, &cause))?;
     }
     let (rows, hash) = hasher.finish();
     Ok(TableDigest { name: table.name.to_string(), rows, hash: hex(hash) })
+}
+
+fn unreadable(table: &TableName, cause: &impl fmt::Display) -> DatabaseError {
+    DatabaseError::Statement {
+        what: format!("read the rows of {table}"),
+        reason: cause.to_string(),
+        sqlstate: String::new(),
+    }
+}
+
+/// What `tally` gives for each of `tables`, two at a time.
+pub(crate) async fn tallies(
+    snapshot: &dyn Snapshot,
+    tables: &[Selected],
+    progress: &(dyn Fn() + Sync),
+) -> Result<Vec<Tally>, DatabaseError> {
+    let readers: Vec<BoxFuture<'_, _>> =
+        tables.iter().map(|table| tally(snapshot, table, progress).boxed()).collect();
+    stream::iter(readers).buffered(READERS).try_collect().await
 }
 
 /// Every table with the columns that a sync moves: a comparison and the end of a sync give the same digests.

@@ -1,0 +1,142 @@
+//! The line between the two nodes: numbered messages and answers, whichever of the two can call the other.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use super::super::session::Session;
+use crate::model::{Code, SyncError};
+use crate::peer::{Client, PeerError};
+
+/// A call is answered within this time, if only by "not yet".
+const PATIENCE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A numbered message of the caller, or the answer to it.
+pub(in super::super) type Numbered = Option<(u32, Bytes)>;
+
+/// One node's end. Messages go to and fro, one at a time.
+pub(in super::super) struct Line<'a> {
+    session: &'a Session,
+    number: u32,
+    end: End<'a>,
+    bytes: u64,
+}
+
+enum End<'a> {
+    /// Calls the other node; holds its last answer.
+    Calls {
+        client: &'a Client,
+        answer: Option<Bytes>,
+    },
+    IsCalled,
+}
+
+impl<'a> Line<'a> {
+    pub(in super::super) fn calling(session: &'a Session, client: &'a Client) -> Self {
+        Self { session, number: 0, end: End::Calls { client, answer: None }, bytes: 0 }
+    }
+
+    pub(in super::super) fn called(session: &'a Session) -> Self {
+        Self { session, number: 0, end: End::IsCalled, bytes: 0 }
+    }
+
+    pub(super) fn calls(&self) -> bool {
+        matches!(self.end, End::Calls { .. })
+    }
+
+    pub(super) async fn say(&mut self, message: &impl Serialize) -> Result<(), SyncError> {
+        let bytes = postcard::to_stdvec(message).map(Bytes::from).map_err(|cause| self.nonsense(&cause))?;
+        self.bytes += bytes.len() as u64;
+        match &mut self.end {
+            End::Calls { client, answer } => {
+                self.number += 1;
+                *answer = Some(call(self.session, client, self.number, bytes).await?);
+            }
+            End::IsCalled => {
+                self.session.answered.send_replace(Some((self.number, bytes)));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn hear<T: DeserializeOwned>(&mut self) -> Result<T, SyncError> {
+        let bytes = match &mut self.end {
+            End::Calls { answer, .. } => answer.take().unwrap_or_default(),
+            End::IsCalled => {
+                let next = self.number + 1;
+                let mut asked = self.session.asked.subscribe();
+                loop {
+                    let wanted = |asked: &Numbered| asked.as_ref().is_some_and(|(number, _)| *number == next);
+                    if let Ok(Ok(found)) = timeout(PATIENCE, asked.wait_for(wanted)).await
+                        && let Some((number, bytes)) = &*found
+                    {
+                        self.number = *number;
+                        break bytes.clone();
+                    }
+                    // While the other node is heard of, its own watchdog guards its work.
+                    if self.session.silent_for() < PATIENCE {
+                        self.session.progress.touch();
+                    }
+                }
+            }
+        };
+        self.bytes += bytes.len() as u64;
+        self.session.progress.touch();
+        postcard::from_bytes(&bytes).map_err(|cause| self.nonsense(&cause))
+    }
+
+    /// Said and heard so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(super) fn nonsense(&self, cause: &impl std::fmt::Display) -> SyncError {
+        PeerError::Protocol {
+            peer: self.session.peer.clone(),
+            reason: format!("what it says about its rows cannot be read ({cause})"),
+        }
+        .into()
+    }
+}
+
+/// Asks until there is an answer, however often the connection breaks: a number is answered once, and always the same.
+async fn call(session: &Session, client: &Client, number: u32, bytes: Bytes) -> Result<Bytes, SyncError> {
+    let mut pause = Duration::from_millis(100);
+    loop {
+        match client.delta(&session.id, number, bytes.clone()).await {
+            Ok(Some(answer)) => return Ok(answer),
+            // It works on it, and its own watchdog guards that.
+            Ok(None) => session.progress.touch(),
+            Err(error) if error.is_passing() || error.is_not_found() => {
+                tracing::debug!(%error, "a message about rows was not answered");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The called node's part: hands message `number` to the session's work. None when the answer takes longer.
+pub(in super::super) async fn exchange(
+    session: &Session,
+    number: u32,
+    message: Bytes,
+) -> Result<Option<Bytes>, SyncError> {
+    let last = session.asked.borrow().as_ref().map_or(0, |(number, _)| *number);
+    if number == last + 1 {
+        session.asked.send_replace(Some((number, message)));
+    } else if number != last {
+        return Err(SyncError::new(Code::BadRequest, format!("Message {} is expected.", last + 1)));
+    }
+    let mut answered = session.answered.subscribe();
+    let wanted = |answer: &Numbered| answer.as_ref().is_some_and(|(of, _)| *of == number);
+    match timeout(PATIENCE, answered.wait_for(wanted)).await {
+        Ok(Ok(answer)) => Ok(answer.as_ref().map(|(_, bytes)| bytes.clone())),
+        _ => Ok(None),
+    }
+}
