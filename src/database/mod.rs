@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use crate::archive::SequenceValue;
-use crate::catalog::{Catalog, Table, TableName};
+use crate::catalog::{Catalog, Finding, Table, TableName};
 use crate::config::Config;
 use crate::model::{Check, SessionId, Skipped};
 
@@ -32,8 +32,10 @@ pub enum DatabaseError {
         /// Five characters; empty when it was not the server that refused.
         sqlstate: String,
     },
-    #[error("{what} is locked by {holder}")]
+    #[error("cannot {what}: it waits for {holder}")]
     Locked { what: String, holder: String },
+    #[error("the definition of {table} was changed while the sync ran")]
+    Changed { table: TableName },
     #[error("a right is missing: {what}")]
     MissingRight { what: String, remedy: String },
     #[error("pg_dump failed: {reason}")]
@@ -131,6 +133,9 @@ pub(crate) trait Snapshot: Send + Sync {
 
     async fn sequences(&self) -> Result<Vec<SequenceValue>, DatabaseError>;
 
+    /// What this snapshot holds that no backup can carry.
+    async fn obstacles(&self) -> Result<Vec<Finding>, DatabaseError>;
+
     /// The database's own fast exporter of everything in this snapshot, or why it cannot be used.
     async fn exporter(&self) -> Result<Exporter, DatabaseError>;
 }
@@ -218,6 +223,9 @@ pub(crate) struct Written {
     pub inserted: u64,
     pub updated: u64,
 }
+
+/// Why large objects are left out: data that no table shows, so that the result says it in its first sentence.
+pub(crate) const LARGE_OBJECTS: &str = "large objects are not synced";
 
 /// The tables that a catalog lists as left out, as sentences for people.
 pub(crate) fn skipped(name: impl Into<String>, reason: &str) -> Skipped {

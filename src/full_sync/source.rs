@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::session::Session;
 use crate::archive::SpoolWriter;
+use crate::backup;
+use crate::catalog::{Catalog, Severity};
 use crate::compare;
 use crate::database::Snapshot;
-use crate::model::{Comparison, Step, SyncError, SyncResult, TableDigest};
-use crate::{backup, catalog::Catalog};
+use crate::model::{Code, Comparison, Step, SyncError, SyncResult, TableDigest};
 
 /// Writes the backup. The snapshot stays open for the digests.
 pub(super) async fn back_up(session: &Session, spool: SpoolWriter) -> Result<Arc<dyn Snapshot>, SyncError> {
@@ -20,6 +21,7 @@ pub(super) async fn back_up(session: &Session, spool: SpoolWriter) -> Result<Arc
         .await
         .map_err(|error| SyncError::from(error).at(Step::Backup))?;
     show_tables(session, snapshot.catalog());
+    refuse_obstacles(session, &*snapshot).await.map_err(|error| error.at(Step::Backup))?;
     progress.enter(Step::Backup, "Reads all tables in one snapshot");
     let totals = backup::write(&*snapshot, spool, session.compression(), progress)
         .await
@@ -38,6 +40,24 @@ pub(super) async fn back_up(session: &Session, spool: SpoolWriter) -> Result<Arc
         ),
     );
     Ok(snapshot)
+}
+
+/// Everything that no backup can carry, before the first byte of it is made.
+async fn refuse_obstacles(session: &Session, snapshot: &dyn Snapshot) -> Result<(), SyncError> {
+    let (mut reasons, mut remedies) = (Vec::new(), Vec::new());
+    for found in snapshot.obstacles().await? {
+        match found.severity {
+            Severity::Block => {
+                reasons.push(found.text);
+                remedies.push(found.remedy);
+            }
+            Severity::Warn => session.progress.warn(Step::Backup, found.text),
+        }
+    }
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    Err(SyncError::new(Code::Refused, reasons.join(" ")).hint(remedies.join(" ")))
 }
 
 /// Reads the snapshot a second time, by another way than the backup did: what the target is compared with.

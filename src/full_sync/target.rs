@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::session::{Outcome, Session};
 use crate::archive::{ArchiveReader, Spool};
 use crate::compare;
+use crate::database::LARGE_OBJECTS;
 use crate::model::{Phase, Relation, Step, SyncError, SyncResult, TableDigest};
 use crate::restore::{self, Merged, Options, Plan, Staged};
 use crate::store::Store;
@@ -164,7 +165,7 @@ fn relation(ours: &[TableDigest], theirs: &[TableDigest], merged: &Merged) -> Re
 }
 
 fn outcome(result: SyncResult) -> Outcome {
-    let (phase, message) = match &result.relation {
+    let (phase, mut message) = match &result.relation {
         Relation::Identical => (Phase::Verified, "Verified: both databases hold the same rows.".to_owned()),
         Relation::Contains { target_only_rows } => (
             Phase::Verified,
@@ -174,6 +175,10 @@ fn outcome(result: SyncResult) -> Outcome {
         ),
         Relation::Unverified { reason } => (Phase::Completed, format!("Committed, not verified. {reason}")),
     };
+    // Views and the like hold no data of their own; what does belongs into the same sentence.
+    for skipped in result.skipped.iter().filter(|skipped| skipped.reason == LARGE_OBJECTS) {
+        message = format!("{message} Not synced: {}.", skipped.name);
+    }
     Outcome { phase, result: Some(result), message }
 }
 

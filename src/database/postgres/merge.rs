@@ -11,7 +11,8 @@ use super::connect::Connector;
 use super::error::doing;
 use super::staging::Staged;
 use super::statements::{self, Target};
-use super::{foreign_keys, locks, state};
+use super::{catalog, foreign_keys, locks, state};
+use crate::catalog::Table;
 use crate::model::SessionId;
 use crate::sql::Sql;
 
@@ -39,6 +40,7 @@ impl PostgresMerge {
         }
         demand_replica_role(&mut connection, connector.server_version).await?;
         locks::begin_locked(&mut connection, &targets).await?;
+        demand_same_tables(&mut connection, &targets).await?;
         // Triggers do not fire and foreign keys are not enforced row by row: they are checked whole in `orphans`.
         run(&mut connection, "switch triggers off", "set local session_replication_role = replica").await?;
         for text in PLANNER {
@@ -132,6 +134,21 @@ async fn run(
     text: &'static str,
 ) -> Result<(), DatabaseError> {
     sqlx::query(text).execute(connection).await.map(|_| ()).map_err(doing(what))
+}
+
+/// The plan was made without a lock: what it is about must still be what is locked now.
+async fn demand_same_tables(connection: &mut PgConnection, targets: &[Target]) -> Result<(), DatabaseError> {
+    let now = catalog::read(connection).await?;
+    for target in targets {
+        let same = now.table(&target.table.name).is_some_and(|table| {
+            // An estimate may have changed.
+            Table { estimated_rows: target.table.estimated_rows, ..table.clone() } == target.table
+        });
+        if !same {
+            return Err(DatabaseError::Changed { table: target.table.name.clone() });
+        }
+    }
+    Ok(())
 }
 
 async fn demand_replica_role(

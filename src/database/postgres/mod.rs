@@ -6,8 +6,10 @@ mod connect;
 mod error;
 mod export;
 mod foreign_keys;
+mod large_values;
 mod locks;
 mod merge;
+mod preflight;
 mod sequences;
 mod snapshot;
 mod staging;
@@ -112,7 +114,10 @@ impl Database for Postgres {
 
     async fn catalog(&self) -> Result<Catalog, DatabaseError> {
         let mut connection = self.connector.open_named("tandem").await?;
-        let catalog = catalog::read(&mut connection).await?;
+        let catalog = match catalog::read(&mut connection).await {
+            Ok(catalog) => catalog,
+            Err(error) => return Err(locks::named(error, &mut connection, &[]).await),
+        };
         connection.close().await.map_err(doing("close a connection"))?;
         Ok(catalog)
     }
@@ -126,6 +131,10 @@ impl Database for Postgres {
         session: &SessionId,
         tables: &[Incoming],
     ) -> Result<Box<dyn Staging>, DatabaseError> {
+        let names: Vec<TableName> = tables.iter().map(|incoming| incoming.table.name.clone()).collect();
+        let mut connection = self.connector.open(session).await?;
+        preflight::demand_write(&mut connection, self.connector.server_version, &names).await?;
+        connection.close().await.map_err(doing("close a connection"))?;
         Ok(Box::new(staging::PostgresStaging::create(&self.connector, session, tables).await?))
     }
 

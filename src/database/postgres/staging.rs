@@ -9,6 +9,7 @@ use sqlx::postgres::{PgCopyIn, PgPool, PgPoolCopyExt, PgPoolOptions};
 use super::super::{DatabaseError, Incoming, Loader, Merge, Staging};
 use super::connect::{Connector, SETTINGS, session_name};
 use super::error::{doing, failed};
+use super::locks;
 use super::merge::PostgresMerge;
 use crate::catalog::TableName;
 use crate::model::SessionId;
@@ -52,7 +53,7 @@ impl PostgresStaging {
         for (index, incoming) in tables.iter().enumerate() {
             let stage = TableName::new("tandem", format!("{}{index}", prefix(session)));
             // Column types, lengths and collations of the target, none of its constraints.
-            sqlx::query(
+            let made = sqlx::query(
                 sql(
                     "create unlogged table {} with (autovacuum_enabled = false) as select {} from {} with no data",
                     &[&stage, &names(&incoming.columns), &incoming.table.name],
@@ -61,7 +62,12 @@ impl PostgresStaging {
             )
             .execute(&pool)
             .await
-            .map_err(doing(format!("make a staging table for {}", incoming.table.name)))?;
+            .map_err(doing(format!("make a staging table for {}", incoming.table.name)));
+            if let Err(error) = made {
+                let mut connection =
+                    pool.acquire().await.map_err(|cause| super::error::connecting(&cause))?;
+                return Err(locks::named(error, &mut connection, &[&incoming.table.name]).await);
+            }
             staged.push(Staged { incoming: incoming.clone(), stage });
         }
         Ok(Self { connector: connector.clone(), session: session.clone(), pool, tables: staged })
@@ -100,6 +106,20 @@ impl Staging for PostgresStaging {
             if twice > 0 {
                 found.push(format!(
                     "{twice} keys of {} ({}) come more than once from the source",
+                    staged.incoming.table.name,
+                    key.join(", ")
+                ));
+            }
+            let unset = join(" or ", key.iter().map(|column| sql("{} is null", &[&Ident(column)])));
+            let without: i64 = sqlx::query_scalar(
+                sql("select count(*) from {} where {}", &[&staged.stage, &unset]).into_query(),
+            )
+            .fetch_one(&self.pool)
+            .await
+            .map_err(doing(format!("check the keys for {}", staged.incoming.table.name)))?;
+            if without > 0 {
+                found.push(format!(
+                    "{without} rows of {} come without a key ({})",
                     staged.incoming.table.name,
                     key.join(", ")
                 ));
