@@ -8,3 +8,4 @@ mod full_sync;
 mod house;
 mod sample;
 mod support;
+mod traps;
