@@ -3,6 +3,7 @@
 mod catalog;
 mod checks;
 mod connect;
+mod direct;
 mod error;
 mod export;
 mod foreign_keys;
@@ -10,6 +11,7 @@ mod large_values;
 mod locks;
 mod merge;
 mod preflight;
+mod rebuild;
 mod sequences;
 mod snapshot;
 mod staging;

@@ -101,7 +101,8 @@ async fn exclusion_constraints_and_rules_are_no_special_case() {
 async fn a_unique_key_that_only_the_target_has_is_said_and_decides() {
     let pair = pair_of(
         "create table place (id int primary key, code text); insert into place values (1, 'x'), (2, 'x')",
-        "create table place (id int primary key, code text constraint one_code unique)",
+        "create table place (id int primary key, code text constraint one_code unique);
+         insert into place values (9, 'own')",
     )
     .await;
 
