@@ -27,6 +27,9 @@ impl Rows {
     ) -> Result<(), E> {
         let mut begin = 0;
         for end in memchr::memchr_iter(b'\n', piece) {
+            if end - begin > LONGEST {
+                return Err(TooLong.into());
+            }
             if self.rest.is_empty() {
                 each(&piece[begin..end])?;
             } else {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Skipped;
 
-pub use drift::{Drift, Severity, drift};
+pub use drift::{Finding, Severity, drift};
 pub use name::TableName;
 pub use order::{Order, parents_first};
 
@@ -17,6 +17,11 @@ pub use order::{Order, parents_first};
 pub struct Catalog {
     /// In the order of their names.
     pub tables: Vec<Table>,
+    /// Types that users made, in the order of their names.
+    #[serde(default)]
+    pub types: Vec<UserType>,
+    #[serde(default)]
+    pub extensions: Vec<Extension>,
     /// Found, but never synced. Not part of the fingerprint.
     #[serde(default)]
     pub skipped: Vec<Skipped>,
@@ -33,8 +38,14 @@ pub struct Table {
     pub foreign_keys: Vec<ForeignKey>,
     /// The root of a partitioned table; its partitions are not listed.
     pub partitioned: bool,
-    /// Names of triggers that would fire while rows are written.
+    /// As the database prints them: `CHECK ((price > 0))`.
+    #[serde(default)]
+    pub checks: Vec<String>,
+    /// Names of the triggers that are switched on.
     pub triggers: Vec<String>,
+    /// Triggers and rules that even a restore cannot keep out of the way: `ENABLE ALWAYS` and `ENABLE REPLICA`.
+    #[serde(default)]
+    pub unstoppable: Vec<String>,
     pub row_security: bool,
     /// From the statistics; not part of the catalog's identity.
     #[serde(skip)]
@@ -50,6 +61,12 @@ pub struct Column {
     pub has_default: bool,
     /// Computed by the database: never written.
     pub generated: bool,
+    /// What it is computed by.
+    #[serde(default)]
+    pub expression: Option<String>,
+    /// Texts that differ can be equal in it: `A` and `a`.
+    #[serde(default)]
+    pub folds: bool,
     pub identity: Option<Identity>,
 }
 
@@ -65,7 +82,7 @@ pub struct Unique {
     pub name: String,
     /// The plain columns; incomplete when `partial` is set.
     pub columns: Vec<String>,
-    /// Has a condition or an expression: any change of a row may move it.
+    /// Has a condition, an expression or a computed column: any change of a row may move it.
     pub partial: bool,
     /// All columns NOT NULL, checked at once: can stand in for a primary key.
     pub identifies: bool,
@@ -77,6 +94,33 @@ pub struct ForeignKey {
     pub columns: Vec<String>,
     pub parent: TableName,
     pub parent_columns: Vec<String>,
+}
+
+/// A type that a user made: its text means the same on both sides only when its definition does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserType {
+    /// As columns name it: `public.mood`.
+    pub name: String,
+    pub definition: Definition,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Definition {
+    /// The labels in their order.
+    Enum(Vec<String>),
+    /// The type below it.
+    Domain(String),
+    /// Names and types of the fields, in their order.
+    Composite(Vec<(String, String)>),
+    /// The type of its bounds.
+    Range(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extension {
+    pub name: String,
+    pub version: String,
 }
 
 impl Catalog {

@@ -63,7 +63,9 @@ mod tests {
             uniques: Vec::new(),
             foreign_keys,
             partitioned: false,
+            checks: Vec::new(),
             triggers: Vec::new(),
+            unstoppable: Vec::new(),
             row_security: false,
             estimated_rows: 0,
         }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use crate::archive::SequenceValue;
-use crate::catalog::{Catalog, Table, TableName};
+use crate::catalog::{Catalog, Finding, Table, TableName};
 use crate::config::Config;
 use crate::model::{Check, SessionId, Skipped};
 
@@ -32,8 +32,10 @@ pub enum DatabaseError {
         /// Five characters; empty when it was not the server that refused.
         sqlstate: String,
     },
-    #[error("{what} is locked by {holder}")]
+    #[error("cannot {what}: it waits for {holder}")]
     Locked { what: String, holder: String },
+    #[error("the definition of {table} was changed while the sync ran")]
+    Changed { table: TableName },
     #[error("a right is missing: {what}")]
     MissingRight { what: String, remedy: String },
     #[error("pg_dump failed: {reason}")]
@@ -54,6 +56,9 @@ pub(crate) trait Database: Send + Sync {
 
     /// One consistent view for any number of readers, held until the last handle is dropped.
     async fn snapshot(&self, session: &SessionId) -> Result<Arc<dyn Snapshot>, DatabaseError>;
+
+    /// Refuses with every right that this node's role lacks for writing to `tables`.
+    async fn demand_write(&self, session: &SessionId, tables: &[TableName]) -> Result<(), DatabaseError>;
 
     /// Private tables for the incoming rows of `tables`.
     async fn stage(
@@ -130,6 +135,9 @@ pub(crate) trait Snapshot: Send + Sync {
     async fn rows(&self, table: &Table, columns: &[String]) -> Result<RowStream, DatabaseError>;
 
     async fn sequences(&self) -> Result<Vec<SequenceValue>, DatabaseError>;
+
+    /// What this snapshot holds that no backup can carry.
+    async fn obstacles(&self) -> Result<Vec<Finding>, DatabaseError>;
 
     /// The database's own fast exporter of everything in this snapshot, or why it cannot be used.
     async fn exporter(&self) -> Result<Exporter, DatabaseError>;
@@ -233,6 +241,9 @@ pub(crate) struct Written {
     pub inserted: u64,
     pub updated: u64,
 }
+
+/// Why large objects are left out: data that no table shows, so that the result says it in its first sentence.
+pub(crate) const LARGE_OBJECTS: &str = "large objects are not synced";
 
 /// The tables that a catalog lists as left out, as sentences for people.
 pub(crate) fn skipped(name: impl Into<String>, reason: &str) -> Skipped {

@@ -31,11 +31,15 @@ impl From<DatabaseError> for SyncError {
             DatabaseError::Unavailable { .. } => SyncError::new(Code::DatabaseUnavailable, message)
                 .hint("Check that the database server runs and that DATABASE_URL is right."),
             DatabaseError::Statement { sqlstate, .. } => {
-                let code = if sqlstate.starts_with("23") { Code::RowRefused } else { Code::Database };
+                // 22: a value that its type or its encoding cannot hold; 23: a row that a constraint refuses.
+                let refused = sqlstate.starts_with("22") || sqlstate.starts_with("23");
+                let code = if refused { Code::RowRefused } else { Code::Database };
                 SyncError::new(code, message).hint(hint(&sqlstate))
             }
             DatabaseError::Locked { .. } => SyncError::new(Code::Locked, message)
                 .hint("Let that session end its transaction, then start the sync again."),
+            DatabaseError::Changed { .. } => SyncError::new(Code::SchemaDiffers, capital(&message))
+                .hint("Nothing was changed by the sync. Start it again."),
             DatabaseError::MissingRight { remedy, .. } => {
                 SyncError::new(Code::MissingRight, message).hint(remedy)
             }
@@ -54,7 +58,19 @@ fn hint(sqlstate: &str) -> &'static str {
         "23502" | "23514" => {
             "The target demands more of its rows than the source does. Make the constraints equal, or correct the row."
         }
-        "53100" | "53200" => "The database server is out of disk or memory. Free some and start again.",
+        "22021" | "22P05" => {
+            "A text of the source cannot be written in the target's encoding. Correct the row, or give both databases the encoding UTF8."
+        }
+        "23P01" => {
+            "A row of the source meets another row of the target in an exclusion constraint. Change one of the two, or delete the target's row."
+        }
+        code if code.starts_with("22") => {
+            "A value of the source is none for the target's type. Correct the row."
+        }
+        "53200" => {
+            "The database server is out of memory. With many tables, raise max_locks_per_transaction; then start the sync again."
+        }
+        "53100" => "The database server is out of disk. Free some and start again.",
         "25006" => {
             "The target is read-only (a standby, or default_transaction_read_only). Connect Tandem to the primary."
         }

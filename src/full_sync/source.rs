@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::delta::{self, Answer, Line};
 use super::session::Session;
 use crate::archive::SpoolWriter;
+use crate::backup;
+use crate::catalog::{Catalog, Severity};
 use crate::compare;
 use crate::database::Snapshot;
-use crate::model::{Comparison, Step, SyncError, SyncResult};
-use crate::{backup, catalog::Catalog};
+use crate::model::{Code, Comparison, Step, SyncError, SyncResult};
 
 /// Writes what the target needs: what it lacks when `line` leads to a target that knows it, else everything. The
 /// snapshot stays open for the digests.
@@ -26,6 +27,7 @@ pub(super) async fn back_up(
         .await
         .map_err(|error| SyncError::from(error).at(Step::Backup))?;
     show_tables(session, snapshot.catalog());
+    refuse_obstacles(session, &*snapshot).await.map_err(|error| error.at(Step::Backup))?;
     let spool = match line {
         None => spool,
         Some(line) => match delta::offer(session, &snapshot, line, spool).await? {
@@ -51,6 +53,24 @@ pub(super) async fn back_up(
         ),
     );
     Ok(snapshot)
+}
+
+/// Everything that no backup can carry, before the first byte of it is made.
+async fn refuse_obstacles(session: &Session, snapshot: &dyn Snapshot) -> Result<(), SyncError> {
+    let (mut reasons, mut remedies) = (Vec::new(), Vec::new());
+    for found in snapshot.obstacles().await? {
+        match found.severity {
+            Severity::Block => {
+                reasons.push(found.text);
+                remedies.push(found.remedy);
+            }
+            Severity::Warn => session.progress.warn(Step::Backup, found.text),
+        }
+    }
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    Err(SyncError::new(Code::Refused, reasons.join(" ")).hint(remedies.join(" ")))
 }
 
 /// Reads the snapshot a second time, by another way than the backup did: what the target is compared with. A delta has

@@ -6,7 +6,8 @@ use super::delta::{self, Difference, Found, Line};
 use super::session::{Outcome, Session};
 use crate::archive::{ArchiveReader, Spool};
 use crate::compare;
-use crate::model::{Phase, Relation, Step, SyncError, SyncResult, TableDigest};
+use crate::database::LARGE_OBJECTS;
+use crate::model::{Phase, Relation, Step, SyncError, SyncResult, TableDigest, TableState};
 use crate::restore::{self, Counts, Merged, Options, Plan, Staged};
 use crate::store::Store;
 
@@ -45,18 +46,24 @@ pub(super) async fn restore(
     let expected = progress.status().tables;
     let rows =
         |name: &str| expected.iter().find(|table| table.name == name).and_then(|table| table.rows_total);
-    progress.tables(
-        plan.incoming
-            .iter()
-            .map(|incoming| (incoming.table.name.clone(), rows(&incoming.table.name.display()))),
-    );
+    let incoming = plan.incoming.iter().map(|incoming| &incoming.table.name);
+    let equal = difference.iter().flat_map(|difference| &difference.equal);
+    let names = incoming.chain(equal.clone().map(|(name, _)| name));
+    progress.tables(names.map(|name| (name.clone(), rows(&name.display()))));
+    for (index, (_, digest)) in equal.enumerate() {
+        progress.table(plan.incoming.len() + index, |table| {
+            table.state = TableState::Merged;
+            (table.rows_done, table.rows_total) = (digest.rows, Some(digest.rows));
+            table.unchanged = digest.rows;
+        });
+    }
     progress.enter(Step::Convert, "Loads rows into staging tables");
     let mut staged =
         restore::stage(database, &session.id, &plan, archive, progress).await.map_err(at(Step::Convert))?;
     let mut equal = Vec::new();
     if let Some(difference) = difference {
         staged.totals.archive_bytes += difference.bytes;
-        equal = difference.equal;
+        equal = difference.equal.into_iter().map(|(_, digest)| digest).collect();
         restore::complete(&plan, &mut staged, difference.parts, progress).await.map_err(at(Step::Convert))?;
     }
     progress.done(Step::Convert, format!("{} rows staged and checked", staged.totals.rows));
@@ -202,7 +209,7 @@ fn relation(ours: &[TableDigest], theirs: &[TableDigest], merged: &Merged) -> Re
 }
 
 fn outcome(result: SyncResult) -> Outcome {
-    let (phase, message) = match &result.relation {
+    let (phase, mut message) = match &result.relation {
         Relation::Identical => (Phase::Verified, "Verified: both databases hold the same rows.".to_owned()),
         Relation::Contains { target_only_rows } => (
             Phase::Verified,
@@ -212,6 +219,10 @@ fn outcome(result: SyncResult) -> Outcome {
         ),
         Relation::Unverified { reason } => (Phase::Completed, format!("Committed, not verified. {reason}")),
     };
+    // Views and the like hold no data of their own; what does belongs into the same sentence.
+    for skipped in result.skipped.iter().filter(|skipped| skipped.reason == LARGE_OBJECTS) {
+        message = format!("{message} Not synced: {}.", skipped.name);
+    }
     Outcome { phase, result: Some(result), message }
 }
 

@@ -2,7 +2,7 @@
 
 use super::RestoreError;
 use crate::archive::Manifest;
-use crate::catalog::{Catalog, Severity, drift, parents_first};
+use crate::catalog::{Catalog, Severity, Table, drift, parents_first};
 use crate::database::Incoming;
 use crate::model::Skipped;
 
@@ -44,8 +44,11 @@ pub(crate) fn plan(manifest: &Manifest, target: &Catalog) -> Result<Plan, Restor
             }
             continue;
         };
+        // Keys that the source tells apart must be different ones for the target too.
+        let as_strict = |name: &String| !folds(table, name) || folds(theirs, name);
         let same_key = |key: &[String]| {
-            key.len() == table.key().len() && key.iter().all(|name| table.key().contains(name))
+            key.len() == table.key().len()
+                && key.iter().all(|name| table.key().contains(name) && as_strict(name))
         };
         incoming.push(Incoming {
             table: table.clone(),
@@ -67,4 +70,8 @@ pub(crate) fn plan(manifest: &Manifest, target: &Catalog) -> Result<Plan, Restor
         ));
     }
     Ok(Plan { incoming, order: order.tables, skipped: source.skipped, notes })
+}
+
+fn folds(table: &Table, column: &str) -> bool {
+    table.column(column).is_some_and(|column| column.folds)
 }

@@ -11,3 +11,4 @@ mod house;
 mod one_at_a_time;
 mod sample;
 mod support;
+mod traps;

@@ -20,7 +20,7 @@ pub(super) fn failed(what: String, cause: &Error) -> DatabaseError {
                 reason = format!("{reason} (constraint {constraint})");
             }
             match sqlstate.as_str() {
-                "55P03" => DatabaseError::Locked { what, holder: "another session".to_owned() },
+                "55P03" | "40P01" => DatabaseError::Locked { what, holder: "another session".to_owned() },
                 "42501" => {
                     DatabaseError::MissingRight { what: format!("{what}: {reason}"), remedy: String::new() }
                 }

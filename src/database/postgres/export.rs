@@ -11,8 +11,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::super::{DatabaseError, Dump, DumpPiece, Exporter};
 use super::connect::{Connector, SETTINGS, session_name};
-use super::tools;
+use super::{locks, tools};
 use crate::archive::dump::{DumpEvent, DumpReader};
+use crate::catalog::TableName;
 use crate::model::SessionId;
 
 /// Lines of pg_dump's messages that are kept.
@@ -23,6 +24,7 @@ pub(super) async fn start(
     connector: &Connector,
     session: &SessionId,
     snapshot: &str,
+    tables: Vec<TableName>,
     pg_bin: Option<&Path>,
 ) -> Result<Exporter, DatabaseError> {
     let tool = match tools::pg_dump(pg_bin, connector.server_version / 10_000).await {
@@ -58,7 +60,8 @@ pub(super) async fn start(
         return Err(DatabaseError::Dump { reason: "its output cannot be read".to_owned() });
     };
     let messages = AbortOnDropHandle::new(tokio::spawn(last_messages(stderr)));
-    let dump = PgDump { child, reader: DumpReader::new(stdout), messages: Some(messages) };
+    let source = Source { connector: connector.clone(), session: session.clone(), tables };
+    let dump = PgDump { child, reader: DumpReader::new(stdout), messages: Some(messages), source };
     Ok(Exporter::Ready { name: format!("pg_dump {}", tool.version), dump: Box::new(dump) })
 }
 
@@ -96,6 +99,28 @@ struct PgDump {
     child: Child,
     reader: DumpReader<ChildStdout>,
     messages: Option<AbortOnDropHandle<VecDeque<String>>>,
+    source: Source,
+}
+
+/// What is dumped, to be asked who was in the way.
+struct Source {
+    connector: Connector,
+    session: SessionId,
+    tables: Vec<TableName>,
+}
+
+impl Source {
+    async fn locked(&self) -> DatabaseError {
+        let error = DatabaseError::Locked {
+            what: "read the tables".to_owned(),
+            holder: "another session".to_owned(),
+        };
+        let names: Vec<&TableName> = self.tables.iter().collect();
+        match self.connector.open(&self.session).await {
+            Ok(mut connection) => locks::named(error, &mut connection, &names).await,
+            Err(error) => error,
+        }
+    }
 }
 
 #[async_trait]
@@ -131,6 +156,9 @@ impl PgDump {
             None => VecDeque::new(),
         };
         let said = messages.into_iter().collect::<Vec<_>>().join(" ");
+        if !status.success() && said.contains("due to lock timeout") {
+            return Err(self.source.locked().await);
+        }
         match output {
             None if status.success() => Ok(None),
             None => Err(DatabaseError::Dump { reason: format!("{status}. {said}") }),

@@ -52,6 +52,8 @@ struct Key {
     child_partitioned: bool,
     parent: TableName,
     parent_partitioned: bool,
+    /// MATCH FULL: all columns are null or none is.
+    is_full: bool,
     columns: Vec<String>,
     parent_columns: Vec<String>,
     equalities: Vec<Operator>,
@@ -67,6 +69,7 @@ impl Key {
             child_partitioned: row.get("child_partitioned"),
             parent: TableName::new(row.get::<String, _>("parent_schema"), row.get::<String, _>("parent")),
             parent_partitioned: row.get("parent_partitioned"),
+            is_full: row.get("is_full"),
             columns: row.get("columns"),
             parent_columns: row.get("parent_columns"),
             equalities: schemas
@@ -81,7 +84,8 @@ impl Key {
         let relation = |name: &TableName, partitioned| {
             if partitioned { sql("{}", &[name]) } else { sql("only {}", &[name]) }
         };
-        let set = join(" and ", self.columns.iter().map(|column| sql("c.{} is not null", &[&Ident(column)])));
+        let set = self.columns.iter().map(|column| sql("c.{} is not null", &[&Ident(column)]));
+        let set = if self.is_full { join(" or ", set) } else { join(" and ", set) };
         let met = join(
             " and ",
             self.columns.iter().zip(&self.parent_columns).zip(&self.equalities).map(
@@ -89,7 +93,7 @@ impl Key {
             ),
         );
         sql(
-            "select count(*) from {} c where {} and not exists (select from {} p where {})",
+            "select count(*) from {} c where ({}) and not exists (select from {} p where {})",
             &[
                 &relation(&self.child, self.child_partitioned),
                 &set,
@@ -111,6 +115,7 @@ async fn keys_touching(
         r#"select k.conname::text as name,
                   cn.nspname::text as child_schema, c.relname::text as child, c.relkind = 'p' as child_partitioned,
                   pn.nspname::text as parent_schema, p.relname::text as parent, p.relkind = 'p' as parent_partitioned,
+                  k.confmatchtype = 'f' as is_full,
                   columns.child as columns, columns.parent as parent_columns,
                   columns.operator_schemas, columns.operators
            from pg_constraint k

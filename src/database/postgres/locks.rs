@@ -8,53 +8,123 @@ use sqlx::postgres::PgConnection;
 use super::super::DatabaseError;
 use super::error::doing;
 use super::statements::Target;
+use crate::catalog::TableName;
 use crate::sql::{join, sql};
 
-const ATTEMPTS: u32 = 5;
+/// How long one attempt to lock all tables may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// Less than the server waits before it looks for a deadlock. Whoever waits for a table that we have locked already
+    /// while we wait for one of theirs gets it before anybody is told to give up.
+    Short,
+    /// `lock_timeout` for each table, queued before later writers: for tables that somebody always writes to.
+    Long,
+}
 
-/// Opens the transaction with every target locked against other writers. Waits `lock_timeout` for a lock, five times
-/// with growing pauses, then names who holds it.
+const ATTEMPTS: [Patience; 23] = {
+    let mut attempts = [Patience::Short; 23];
+    attempts[20] = Patience::Long;
+    attempts[21] = Patience::Long;
+    attempts[22] = Patience::Long;
+    attempts
+};
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Opens the transaction with every target locked against other writers. Gives up after about half a minute and names
+/// who holds a lock.
 pub(super) async fn begin_locked(
     connection: &mut PgConnection,
     targets: &[Target],
 ) -> Result<(), DatabaseError> {
-    for attempt in 1.. {
+    for (attempt, patience) in ATTEMPTS.into_iter().enumerate() {
         sqlx::query("begin").execute(&mut *connection).await.map_err(doing("open the transaction"))?;
-        match lock(connection, targets).await {
-            Err(DatabaseError::Locked { .. }) if attempt < ATTEMPTS => {
-                rollback(connection).await?;
-                tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
-            }
-            Err(DatabaseError::Locked { what, .. }) => {
-                rollback(connection).await?;
-                let holder = holder(connection, targets).await?;
-                return Err(DatabaseError::Locked { what, holder });
-            }
+        let what = match lock(connection, targets, patience).await {
+            Err(DatabaseError::Locked { what, .. }) => what,
             other => return other,
+        };
+        rollback(connection).await?;
+        if attempt + 1 == ATTEMPTS.len() {
+            let names: Vec<&TableName> = targets.iter().map(|target| &target.table.name).collect();
+            let holder = holder(connection, &names, Against::Writing).await?;
+            return Err(DatabaseError::Locked { what, holder });
         }
+        tokio::time::sleep(PAUSE).await;
     }
     Ok(())
 }
 
-async fn lock(connection: &mut PgConnection, targets: &[Target]) -> Result<(), DatabaseError> {
+async fn lock(
+    connection: &mut PgConnection,
+    targets: &[Target],
+    patience: Patience,
+) -> Result<(), DatabaseError> {
     if targets.is_empty() {
         return Ok(());
     }
+    if patience == Patience::Short {
+        // The limit is for all tables together: each could be waited for just long enough.
+        sqlx::query(
+            "select set_config('statement_timeout', (extract(epoch from current_setting('deadlock_timeout')::interval)
+                                                     * 500)::int::text, true)",
+        )
+        .execute(&mut *connection)
+        .await
+        .map_err(doing("limit the wait for locks"))?;
+    }
     let list = join(", ", targets.iter().map(Target::relation));
-    sqlx::query(sql("lock table {} in share row exclusive mode", &[&list]).into_query())
+    let locked = sqlx::query(sql("lock table {} in share row exclusive mode", &[&list]).into_query())
+        .execute(&mut *connection)
+        .await
+        .map_err(doing("lock the tables"));
+    match locked {
+        Ok(_) => {}
+        // statement_timeout
+        Err(DatabaseError::Statement { what, sqlstate, .. }) if sqlstate == "57014" => {
+            return Err(DatabaseError::Locked { what, holder: "another session".to_owned() });
+        }
+        Err(error) => return Err(error),
+    }
+    sqlx::query("set local statement_timeout = 0")
         .execute(connection)
         .await
         .map(|_| ())
-        .map_err(doing("lock the tables"))
+        .map_err(doing("lift the limit of the wait for locks"))
 }
 
 async fn rollback(connection: &mut PgConnection) -> Result<(), DatabaseError> {
     sqlx::query("rollback").execute(connection).await.map(|_| ()).map_err(doing("roll back"))
 }
 
-async fn holder(connection: &mut PgConnection, targets: &[Target]) -> Result<String, DatabaseError> {
-    let tables: Vec<String> =
-        targets.iter().map(|target| sql("{}", &[&target.table.name]).as_str().to_owned()).collect();
+/// What the lock that could not be had is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Against {
+    Reading,
+    Writing,
+}
+
+/// An error of a reader of `tables`, or of any when none is named, that waited too long says who made it wait. Ends the
+/// reader's transaction.
+pub(super) async fn named(
+    error: DatabaseError,
+    connection: &mut PgConnection,
+    tables: &[&TableName],
+) -> DatabaseError {
+    let DatabaseError::Locked { what, .. } = error else { return error };
+    if let Err(error) = rollback(connection).await {
+        return error;
+    }
+    match holder(connection, tables, Against::Reading).await {
+        Ok(holder) => DatabaseError::Locked { what, holder },
+        Err(error) => error,
+    }
+}
+
+async fn holder(
+    connection: &mut PgConnection,
+    tables: &[&TableName],
+    against: Against,
+) -> Result<String, DatabaseError> {
+    let tables: Vec<String> = tables.iter().map(|table| sql("{}", &[*table]).as_str().to_owned()).collect();
     let found = sqlx::query(
         "select a.pid, coalesce(nullif(a.application_name, ''), 'a program without a name') as program,
                 l.relation::regclass::text as name,
@@ -62,12 +132,17 @@ async fn holder(connection: &mut PgConnection, targets: &[Target]) -> Result<Str
          from pg_locks l
          join pg_stat_activity a on a.pid = l.pid
          where l.granted and l.pid <> pg_backend_pid() and l.locktype = 'relation'
-           and l.relation = any($1::text[]::regclass[]::oid[])
+           and l.database = (select d.oid from pg_database d where d.datname = current_database())
+           and l.relation >= 16384
+           and (cardinality($1) = 0
+                or coalesce(pg_partition_root(l.relation), l.relation) = any($1::text[]::regclass[]::oid[]))
            and l.mode not in ('AccessShareLock', 'RowShareLock')
+           and (l.mode = 'AccessExclusiveLock' or not $2)
          order by a.xact_start
          limit 1",
     )
     .bind(&tables)
+    .bind(against == Against::Reading)
     .fetch_optional(connection)
     .await
     .map_err(doing("find out who holds the lock"))?;

@@ -16,8 +16,8 @@ use super::error::{doing, failed};
 use super::rebuild::Rebuild;
 use super::staging::Staged;
 use super::statements::{self, Target};
-use super::{foreign_keys, locks, state};
-use crate::catalog::TableName;
+use super::{catalog, foreign_keys, locks, state};
+use crate::catalog::{Table, TableName};
 use crate::model::SessionId;
 use crate::sql::Sql;
 
@@ -62,6 +62,7 @@ impl PostgresMerge {
         let fit = direct::fit(&mut connection, &targets).await?;
         let mut merge = Self { connection, targets, names, rebuild: Rebuild::default(), direct: Vec::new() };
         if direct::begin(&mut merge.connection, &merge.targets, &fit).await? {
+            demand_same_tables(&mut merge.connection, &merge.targets).await?;
             merge.direct = fit.into_iter().map(|fits| fits.then_some(0)).collect();
             merge.set_up().await?;
         }
@@ -72,6 +73,7 @@ impl PostgresMerge {
     pub(super) async fn begin(&mut self) -> Result<(), DatabaseError> {
         if self.direct.is_empty() {
             locks::begin_locked(&mut self.connection, &self.targets).await?;
+            demand_same_tables(&mut self.connection, &self.targets).await?;
             self.set_up().await?;
         }
         Ok(())
@@ -246,6 +248,21 @@ async fn run(
     text: &'static str,
 ) -> Result<(), DatabaseError> {
     sqlx::query(text).execute(connection).await.map(|_| ()).map_err(doing(what))
+}
+
+/// The plan was made without a lock: what it is about must still be what is locked now.
+async fn demand_same_tables(connection: &mut PgConnection, targets: &[Target]) -> Result<(), DatabaseError> {
+    let now = catalog::read(connection).await?;
+    for target in targets {
+        let same = now.table(&target.table.name).is_some_and(|table| {
+            // An estimate may have changed.
+            Table { estimated_rows: target.table.estimated_rows, ..table.clone() } == target.table
+        });
+        if !same {
+            return Err(DatabaseError::Changed { table: target.table.name.clone() });
+        }
+    }
+    Ok(())
 }
 
 async fn demand_replica_role(

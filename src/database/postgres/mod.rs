@@ -7,8 +7,10 @@ mod direct;
 mod error;
 mod export;
 mod foreign_keys;
+mod large_values;
 mod locks;
 mod merge;
+mod preflight;
 mod rebuild;
 mod sequences;
 mod snapshot;
@@ -114,7 +116,10 @@ impl Database for Postgres {
 
     async fn catalog(&self) -> Result<Catalog, DatabaseError> {
         let mut connection = self.connector.open_named("tandem").await?;
-        let catalog = catalog::read(&mut connection).await?;
+        let catalog = match catalog::read(&mut connection).await {
+            Ok(catalog) => catalog,
+            Err(error) => return Err(locks::named(error, &mut connection, &[]).await),
+        };
         connection.close().await.map_err(doing("close a connection"))?;
         Ok(catalog)
     }
@@ -123,11 +128,19 @@ impl Database for Postgres {
         Ok(Arc::new(snapshot::PostgresSnapshot::open(&self.connector, session, self.pg_bin.clone()).await?))
     }
 
+    async fn demand_write(&self, session: &SessionId, tables: &[TableName]) -> Result<(), DatabaseError> {
+        let mut connection = self.connector.open(session).await?;
+        preflight::demand_write(&mut connection, self.connector.server_version, tables).await?;
+        connection.close().await.map_err(doing("close a connection"))
+    }
+
     async fn stage(
         &self,
         session: &SessionId,
         tables: &[Incoming],
     ) -> Result<Box<dyn Staging>, DatabaseError> {
+        let names: Vec<TableName> = tables.iter().map(|incoming| incoming.table.name.clone()).collect();
+        self.demand_write(session, &names).await?;
         Ok(Box::new(staging::PostgresStaging::create(&self.connector, session, tables).await?))
     }
 

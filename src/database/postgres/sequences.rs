@@ -13,9 +13,35 @@ use crate::sql::{Ident, sql};
 
 struct Sequence {
     name: TableName,
-    /// The table and column that own it.
-    owner: Option<(TableName, String)>,
-    ascending: bool,
+    /// The tables and columns that own it or take their default from it.
+    users: Vec<(TableName, String)>,
+    /// Negative for one that counts down.
+    increment: i64,
+    minimum: i64,
+    maximum: i64,
+}
+
+impl Sequence {
+    /// How far along a value is: what is greater has been reached later.
+    fn reached(&self, value: (i64, bool)) -> (i128, bool) {
+        (i128::from(value.0) * i128::from(self.increment.signum()), value.1)
+    }
+
+    /// The first value from `wanted` on that this sequence would come to by itself: two peers that count by twos, one
+    /// the odd numbers, stay out of each other's way.
+    fn step_to(&self, own: i64, wanted: i64) -> i64 {
+        let (own, wanted, increment) = (i128::from(own), i128::from(wanted), i128::from(self.increment));
+        let size = increment.abs();
+        let steps = ((wanted - own) * increment.signum() + size - 1) / size;
+        // Beyond its end there is nothing to give out: then it says so itself, as the source's would.
+        let reached = (own + steps * increment).clamp(i128::from(self.minimum), i128::from(self.maximum));
+        i64::try_from(reached).unwrap_or(self.maximum)
+    }
+}
+
+/// The names of all sequences that a sync reads or raises.
+pub(super) async fn names(connection: &mut PgConnection) -> Result<Vec<TableName>, DatabaseError> {
+    Ok(list(connection).await?.into_iter().map(|sequence| sequence.name).collect())
 }
 
 pub(super) async fn read(connection: &mut PgConnection) -> Result<Vec<SequenceValue>, DatabaseError> {
@@ -26,7 +52,7 @@ pub(super) async fn read(connection: &mut PgConnection) -> Result<Vec<SequenceVa
     Ok(values)
 }
 
-/// Raises each sequence to the highest of its own value, the source's, and its column's.
+/// Moves each sequence on to the furthest of its own value, the source's, and its columns'. Never back.
 ///
 /// Runs after the commit, because `setval` is not undone by a rollback.
 pub(super) async fn raise(
@@ -36,23 +62,32 @@ pub(super) async fn raise(
 ) -> Result<u64, DatabaseError> {
     let mut connection = connector.open(session).await?;
     let mut raised = 0;
-    for sequence in list(&mut connection).await?.iter().filter(|sequence| sequence.ascending) {
+    for sequence in list(&mut connection).await? {
         let own = value(&mut connection, &sequence.name).await?;
-        let theirs = source.iter().find(|value| value.name == sequence.name);
-        let mut wanted = (own.last_value, own.is_called);
-        if let Some(theirs) = theirs {
-            wanted = wanted.max((theirs.last_value, theirs.is_called));
+        let own = (own.last_value, own.is_called);
+        let mut wanted = own;
+        let mut furthest = |value| {
+            if sequence.reached(value) > sequence.reached(wanted) {
+                wanted = value;
+            }
+        };
+        if let Some(theirs) = source.iter().find(|value| value.name == sequence.name) {
+            furthest((theirs.last_value, theirs.is_called));
         }
-        if let Some((table, column)) = &sequence.owner
-            && let Some(highest) = highest(&mut connection, table, column).await?
-        {
-            wanted = wanted.max((highest, true));
+        for (table, column) in &sequence.users {
+            if let Some(last) = last(&mut connection, table, column, sequence.increment).await? {
+                furthest((last, true));
+            }
         }
-        if wanted > (own.last_value, own.is_called) {
+        if wanted == own {
+            continue;
+        }
+        let reached = (sequence.step_to(own.0, wanted.0), wanted.1);
+        if sequence.reached(reached) > sequence.reached(own) {
             sqlx::query("select setval($1::regclass, $2, $3)")
                 .bind(quoted(&sequence.name))
-                .bind(wanted.0)
-                .bind(wanted.1)
+                .bind(reached.0)
+                .bind(reached.1)
                 .execute(&mut connection)
                 .await
                 .map_err(doing(format!("raise the sequence {}", sequence.name)))?;
@@ -65,36 +100,58 @@ pub(super) async fn raise(
 
 async fn list(connection: &mut PgConnection) -> Result<Vec<Sequence>, DatabaseError> {
     let rows = sqlx::query(
-        r#"select n.nspname::text as schema, c.relname::text as name, s.seqincrement > 0 as ascending,
+        r#"select n.nspname::text as schema, c.relname::text as name, s.seqincrement as increment,
+                  s.seqmin as minimum, s.seqmax as maximum,
                   tn.nspname::text as table_schema, t.relname::text as table_name, a.attname::text as column_name
            from pg_class c
            join pg_namespace n on n.oid = c.relnamespace
            join pg_sequence s on s.seqrelid = c.oid
-           left join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = c.oid
-                                and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i')
-           left join pg_class t on t.oid = d.refobjid
+           left join lateral (
+               select d.refobjid as relation, d.refobjsubid as number
+               from pg_depend d
+               where d.classid = 'pg_class'::regclass and d.objid = c.oid
+                 and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i')
+               union
+               select f.adrelid, f.adnum
+               from pg_depend d
+               join pg_attrdef f on f.oid = d.objid
+               where d.classid = 'pg_attrdef'::regclass
+                 and d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid
+           ) u on exists (
+               select from pg_attribute a
+               where a.attrelid = u.relation and a.attnum = u.number and a.atttypid = any('{int2,int4,int8}'::regtype[])
+           )
+           left join pg_class t on t.oid = u.relation
            left join pg_namespace tn on tn.oid = t.relnamespace
-           left join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
-                                   and a.atttypid = any('{int2,int4,int8}'::regtype[])
-           where c.relkind = 'S' and c.relpersistence = 'p' and n.nspname not in ('tandem', 'pg_catalog', 'information_schema')
-           order by n.nspname collate "C", c.relname collate "C""#,
+           left join pg_attribute a on a.attrelid = u.relation and a.attnum = u.number
+           where c.relkind = 'S' and c.relpersistence = 'p'
+             and n.nspname not in ('tandem', 'pg_catalog', 'information_schema')
+           order by n.nspname collate "C", c.relname collate "C", 6, 7, 8"#,
     )
     .fetch_all(connection)
     .await
     .map_err(doing("read the sequences"))?;
-    Ok(rows
-        .iter()
-        .map(|row| Sequence {
-            name: TableName::new(row.get::<String, _>("schema"), row.get::<String, _>("name")),
-            owner: row.get::<Option<String>, _>("column_name").map(|column| {
-                (
-                    TableName::new(row.get::<String, _>("table_schema"), row.get::<String, _>("table_name")),
-                    column,
-                )
-            }),
-            ascending: row.get("ascending"),
-        })
-        .collect())
+    let mut sequences: Vec<Sequence> = Vec::new();
+    for row in rows {
+        let name = TableName::new(row.get::<String, _>("schema"), row.get::<String, _>("name"));
+        if sequences.last().is_none_or(|last| last.name != name) {
+            sequences.push(Sequence {
+                name,
+                users: Vec::new(),
+                increment: row.get("increment"),
+                minimum: row.get("minimum"),
+                maximum: row.get("maximum"),
+            });
+        }
+        if let (Some(column), Some(last)) =
+            (row.get::<Option<String>, _>("column_name"), sequences.last_mut())
+        {
+            let table =
+                TableName::new(row.get::<String, _>("table_schema"), row.get::<String, _>("table_name"));
+            last.users.push((table, column));
+        }
+    }
+    Ok(sequences)
 }
 
 async fn value(connection: &mut PgConnection, name: &TableName) -> Result<SequenceValue, DatabaseError> {
@@ -105,15 +162,19 @@ async fn value(connection: &mut PgConnection, name: &TableName) -> Result<Sequen
     Ok(SequenceValue { name: name.clone(), last_value: row.get(0), is_called: row.get(1) })
 }
 
-async fn highest(
+/// The furthest value in the direction in which the sequence counts.
+async fn last(
     connection: &mut PgConnection,
     table: &TableName,
     column: &str,
+    increment: i64,
 ) -> Result<Option<i64>, DatabaseError> {
-    sqlx::query_scalar(sql("select max({})::bigint from {}", &[&Ident(column), table]).into_query())
+    let template =
+        if increment > 0 { "select max({})::bigint from {}" } else { "select min({})::bigint from {}" };
+    sqlx::query_scalar(sql(template, &[&Ident(column), table]).into_query())
         .fetch_one(connection)
         .await
-        .map_err(doing(format!("read the highest {table}.{column}")))
+        .map_err(doing(format!("read the last {table}.{column}")))
 }
 
 /// `"schema"."name"`, as regclass reads it.

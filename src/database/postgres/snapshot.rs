@@ -13,9 +13,9 @@ use tokio_util::task::AbortOnDropHandle;
 use super::super::{DatabaseError, Exporter, RowStream, Snapshot};
 use super::connect::Connector;
 use super::error::{doing, failed};
-use super::{catalog, export, sequences};
+use super::{catalog, export, large_values, locks, preflight, sequences};
 use crate::archive::SequenceValue;
-use crate::catalog::{Catalog, Table};
+use crate::catalog::{Catalog, Finding, Table, TableName};
 use crate::model::SessionId;
 use crate::sql::{Literal, names, sql};
 
@@ -45,7 +45,12 @@ impl PostgresSnapshot {
             .fetch_one(&mut holder)
             .await
             .map_err(doing("export a snapshot"))?;
-        let catalog = catalog::read(&mut holder).await?;
+        let catalog = match catalog::read(&mut holder).await {
+            Ok(catalog) => catalog,
+            Err(error) => return Err(locks::named(error, &mut holder, &[]).await),
+        };
+        let names: Vec<TableName> = catalog.tables.iter().map(|table| table.name.clone()).collect();
+        preflight::demand_read(&mut holder, &names).await?;
         Ok(Self {
             connector: connector.clone(),
             session: session.clone(),
@@ -96,8 +101,10 @@ impl Snapshot for PostgresSnapshot {
         };
         let what = format!("read {}", table.name);
         let (sender, receiver) = mpsc::channel(4);
+        let name = table.name.clone();
         let task = tokio::spawn(async move {
             if let Err(error) = copy_out(&mut connection, statement.as_str(), what, &sender).await {
+                let error = locks::named(error, &mut connection, &[&name]).await;
                 // A reader that is gone needs no error.
                 sender.send(Err(error)).await.unwrap_or_default();
             }
@@ -114,8 +121,16 @@ impl Snapshot for PostgresSnapshot {
         sequences::read(&mut *self.holder.lock().await).await
     }
 
+    async fn obstacles(&self) -> Result<Vec<Finding>, DatabaseError> {
+        let mut holder = self.holder.lock().await;
+        let mut found = catalog::partitions_elsewhere(&mut holder).await?;
+        found.extend(large_values::too_large(&mut holder, &self.catalog.tables).await?);
+        Ok(found)
+    }
+
     async fn exporter(&self) -> Result<Exporter, DatabaseError> {
-        export::start(&self.connector, &self.session, &self.id, self.pg_bin.as_deref()).await
+        let tables = self.catalog.tables.iter().map(|table| table.name.clone()).collect();
+        export::start(&self.connector, &self.session, &self.id, tables, self.pg_bin.as_deref()).await
     }
 }
 

@@ -9,6 +9,7 @@ use sqlx::postgres::{PgCopyIn, PgPool, PgPoolCopyExt, PgPoolOptions};
 use super::super::{DatabaseError, Incoming, Loader, Merge, Staging};
 use super::connect::{Connector, SETTINGS, session_name};
 use super::error::{doing, failed};
+use super::locks;
 use super::merge::PostgresMerge;
 use crate::catalog::TableName;
 use crate::model::SessionId;
@@ -57,14 +58,17 @@ impl PostgresStaging {
             outdated: incoming.partial.then(|| name(index, "_old")),
         };
         let tables: Vec<Staged> = tables.iter().enumerate().map(staged).collect();
-        let merge = PostgresMerge::prepare(connector, session, &tables).await?;
+        let merge = match PostgresMerge::prepare(connector, session, &tables).await {
+            Ok(merge) => merge,
+            Err(error) => return Err(named(error, &pool).await),
+        };
         for (index, Staged { incoming, stage, outdated }) in tables.iter().enumerate() {
             if merge.is_direct(index) {
                 continue;
             }
             for table in [stage].into_iter().chain(outdated) {
                 // Column types, lengths and collations of the target, none of its constraints.
-                sqlx::query(
+                let made = sqlx::query(
                     sql(
                         "create unlogged table {} with (autovacuum_enabled = false) as select {} from {} with no data",
                         &[table, &names(&incoming.columns), &incoming.table.name],
@@ -73,7 +77,10 @@ impl PostgresStaging {
                 )
                 .execute(&pool)
                 .await
-                .map_err(doing(format!("make a staging table for {}", incoming.table.name)))?;
+                .map_err(doing(format!("make a staging table for {}", incoming.table.name)));
+                if let Err(error) = made {
+                    return Err(named(error, &pool).await);
+                }
             }
         }
         Ok(Self { pool, tables, merge: Some(merge) })
@@ -153,6 +160,20 @@ impl Staging for PostgresStaging {
                     key.join(", ")
                 ));
             }
+            let unset = join(" or ", key.iter().map(|column| sql("{} is null", &[&Ident(column)])));
+            let without: i64 = sqlx::query_scalar(
+                sql("select count(*) from {} where {}", &[&staged.stage, &unset]).into_query(),
+            )
+            .fetch_one(&self.pool)
+            .await
+            .map_err(doing(format!("check the keys for {}", staged.incoming.table.name)))?;
+            if without > 0 {
+                found.push(format!(
+                    "{without} rows of {} come without a key ({})",
+                    staged.incoming.table.name,
+                    key.join(", ")
+                ));
+            }
         }
         Ok(found)
     }
@@ -180,6 +201,14 @@ impl Staging for PostgresStaging {
 /// A defect: nothing is loaded once the merge has begun, and it begins once.
 fn begun() -> DatabaseError {
     DatabaseError::Unavailable { reason: "the transaction has begun before".to_owned() }
+}
+
+/// Says who holds a lock that was waited for too long.
+async fn named(error: DatabaseError, pool: &PgPool) -> DatabaseError {
+    match pool.acquire().await {
+        Ok(mut connection) => locks::named(error, &mut connection, &[]).await,
+        Err(cause) => super::error::connecting(&cause),
+    }
 }
 
 struct PostgresLoader {

@@ -76,23 +76,25 @@ impl Target {
         sql("{} operator(pg_catalog.*<>) {}", &[&record("t", columns), &record("s", columns)])
     }
 
-    /// The columns an update sets: not the key, and not what the database insists on computing itself.
+    /// The columns an update sets: not what the database insists on computing itself. The key is among them, because
+    /// equal keys are not always the same text: 1.0 and 1.00, or `A` and `a` in some collations.
     fn settable(&self) -> Vec<&String> {
-        let always = |name: &str| {
-            self.table.column(name).is_some_and(|column| column.identity == Some(Identity::Always))
-        };
-        let in_key = |name: &String| self.key.iter().any(|(key, _)| key == name);
-        self.columns.iter().filter(|name| !in_key(name) && !always(name)).collect()
+        self.columns.iter().filter(|name| !self.is_always(name)).collect()
     }
 
-    /// The columns whose change can meet another row's value in a unique or exclusion index.
+    fn is_always(&self, name: &str) -> bool {
+        self.table.column(name).is_some_and(|column| column.identity == Some(Identity::Always))
+    }
+
+    /// The columns whose change can meet another row's value in a unique or exclusion index, and those that no update
+    /// can set.
     fn contended(&self) -> Vec<&String> {
         let in_key = |name: &&String| self.key.iter().any(|(key, _)| key == *name);
         if self.table.uniques.iter().any(|unique| unique.partial) {
             return self.columns.iter().filter(|name| !in_key(name)).collect();
         }
         let unique = |name: &&String| self.table.uniques.iter().any(|unique| unique.columns.contains(name));
-        self.columns.iter().filter(|name| unique(name) && !in_key(name)).collect()
+        self.columns.iter().filter(|name| !in_key(name) && (unique(name) || self.is_always(name))).collect()
     }
 
     /// Every stored column comes in, so that a row can be deleted and inserted again without losing a value.

@@ -6,7 +6,7 @@ use super::super::session::Session;
 use super::line::Line;
 use super::message::{Ask, Offer, Sum};
 use crate::backup;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, TableName};
 use crate::compare::{self, Bits, Marked, MarkedError, Selected, Tally};
 use crate::database::Snapshot;
 use crate::model::{Method, Step, SyncError, TableDigest};
@@ -29,8 +29,8 @@ pub(in super::super) enum Found {
 pub(in super::super) struct Difference {
     /// The tables that differ, in the order of the archive's sections.
     pub(in super::super) parts: Vec<Part>,
-    /// The digests of the tables that are equal.
-    pub(in super::super) equal: Vec<TableDigest>,
+    /// The tables that are equal.
+    pub(in super::super) equal: Vec<(TableName, TableDigest)>,
     /// What was said to find it out, both ways.
     pub(in super::super) bytes: u64,
 }
@@ -44,12 +44,15 @@ pub(in super::super) async fn find(session: &Session, mut line: Line<'_>) -> Res
     }
     let Offer::Catalog(source) = line.hear().await? else { return Err(out_of_order(&line)) };
     let source: Catalog = serde_json::from_str(&source).map_err(|cause| line.nonsense(&cause))?;
-    let snapshot = session.node.database.snapshot(&session.id).await.map_err(at_convert)?;
+    let database = &session.node.database;
     // Refuses what cannot be synced before anything is read.
-    let plan = restore::plan(&backup::manifest(&source), snapshot.catalog()).map_err(at_convert)?;
+    let catalog = database.catalog().await.map_err(at_convert)?;
+    let plan = restore::plan(&backup::manifest(&source), &catalog).map_err(at_convert)?;
+    let names: Vec<TableName> = plan.incoming.iter().map(|incoming| incoming.table.name.clone()).collect();
+    database.demand_write(&session.id, &names).await.map_err(at_convert)?;
 
     let auto = session.progress.status().method == Method::Auto;
-    if auto && snapshot.catalog().tables.iter().all(|table| table.estimated_rows == 0) {
+    if auto && catalog.tables.iter().all(|table| table.estimated_rows == 0) {
         return everything(session, line, "The target is empty, so everything was sent by backup").await;
     }
     let selected: Vec<Selected> =
@@ -57,6 +60,7 @@ pub(in super::super) async fn find(session: &Session, mut line: Line<'_>) -> Res
     let columns = selected.iter().map(|(table, columns)| (table.name.clone(), columns.clone())).collect();
     let tables = Ask::Tables(columns);
     let touch = || progress.touch();
+    let snapshot = database.snapshot(&session.id).await.map_err(at_convert)?;
     let ours = compare::tallies(&*snapshot, &selected, &touch).map_err(at_convert);
     let ((), ours) = tokio::try_join!(line.say(&tables), ours)?;
     let Offer::Sums(theirs) = line.hear().await? else { return Err(out_of_order(&line)) };
@@ -90,7 +94,8 @@ pub(in super::super) async fn find(session: &Session, mut line: Line<'_>) -> Res
         let Offer::Ready = line.hear().await? else { return Err(out_of_order(&line)) };
     }
     let is_equal = |index: &usize| !differing.iter().any(|(other, _)| other == index);
-    let equal = (0..ours.len()).filter(is_equal).map(|index| ours[index].digest.clone()).collect();
+    let equal = (0..ours.len()).filter(is_equal);
+    let equal = equal.map(|index| (selected[index].0.name.clone(), ours[index].digest.clone())).collect();
     progress.set(|status| {
         status.method = Method::Delta;
         if auto {

@@ -7,6 +7,7 @@ use std::io::Read;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tandem::demo::{Cluster, ClusterOptions, Purpose, shop};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -47,10 +48,27 @@ pub(crate) async fn databases(north: &str, south: &str) -> (Database, Database) 
     (database(north).await, database(south).await)
 }
 
+/// An empty database of the test's own with another encoding or another order of texts: `encoding 'LATIN1' …`.
+pub(crate) async fn database_with(options: &str) -> Database {
+    let name = fresh_name("special");
+    let cluster = cluster().await;
+    let mut connection = PgConnection::connect(&cluster.url("postgres")).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(format!("create database {name} template template0 {options}")))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    Database::new(cluster, "empty", name)
+}
+
+fn fresh_name(kind: &str) -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(1);
+    format!("{kind}_{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
 /// A database of the test's own, removed when it ends: a copy of one of [`TEMPLATES`].
 pub(crate) async fn database(template: &str) -> Database {
-    static COUNT: AtomicUsize = AtomicUsize::new(1);
-    let name = format!("{template}_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    let name = fresh_name(template);
     let cluster = cluster().await;
     load_template(template).await;
     cluster.create_database_from(&template_name(template), &name).await.unwrap();

@@ -29,6 +29,32 @@ impl Database {
         &self.template
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The address by way of the server's socket instead of TCP.
+    pub(crate) async fn url_of_socket(&self) -> String {
+        let folder: String = self.value("show unix_socket_directories").await;
+        let mut url = url::Url::parse(&self.url).unwrap();
+        url.query_pairs_mut().append_pair("host", &folder);
+        url.into()
+    }
+
+    /// The address for a role that is no superuser and may nothing but log in and make Tandem's own schema. The role
+    /// has the database's name.
+    pub(crate) async fn url_of_plain_role(&self) -> String {
+        let name = &self.name;
+        self.execute(&format!(
+            "create role {name} login password 'plain'; grant create on database {name} to {name}"
+        ))
+        .await;
+        let mut url = url::Url::parse(&self.url).unwrap();
+        url.set_username(name).unwrap();
+        url.set_password(Some("plain")).unwrap();
+        url.into()
+    }
+
     pub(crate) async fn connect(&self) -> PgConnection {
         PgConnection::connect(&self.url).await.unwrap()
     }

@@ -15,9 +15,9 @@ mod rows;
 mod watcher;
 mod writes;
 
-pub(crate) use cluster::{cluster, database, databases};
+pub(crate) use cluster::{cluster, database, database_with, databases};
 pub(crate) use database::Database;
-pub(crate) use nodes::{Node, StatusCode, nodes};
+pub(crate) use nodes::{Node, StatusCode, nodes, nodes_as};
 pub(crate) use proxy::Proxy;
 pub(crate) use rows::{assert_same_rows, differences};
 pub(crate) use watcher::Watcher;

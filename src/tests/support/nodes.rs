@@ -29,11 +29,22 @@ pub(crate) struct Node {
 
 /// Starts `north` and `south` on the two databases.
 pub(crate) async fn nodes(north: &Database, south: &Database) -> (Node, Node) {
+    nodes_as(north, north.url(), south, south.url()).await
+}
+
+/// The same with other addresses: those of other roles.
+pub(crate) async fn nodes_as(
+    north: &Database,
+    north_url: &str,
+    south: &Database,
+    south_url: &str,
+) -> (Node, Node) {
     let (mut first, mut second) = (Node::new("north", north), Node::new("south", south));
     first.peer("south", second.port);
     second.peer("north", first.port);
-    first.start().await;
-    second.start().await;
+    first.set("DATABASE_URL", north_url);
+    second.set("DATABASE_URL", south_url);
+    tokio::join!(first.start(), second.start());
     (first, second)
 }
 

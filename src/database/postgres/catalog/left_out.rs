@@ -1,0 +1,74 @@
+//! What exists and is never synced, each with its reason: silence would be taken for completeness.
+
+use sqlx::Row as _;
+use sqlx::postgres::PgConnection;
+
+use super::super::super::{DatabaseError, LARGE_OBJECTS, skipped};
+use super::super::error::doing;
+use crate::catalog::Finding;
+use crate::model::Skipped;
+
+pub(super) async fn read(connection: &mut PgConnection) -> Result<Vec<Skipped>, DatabaseError> {
+    let rows = sqlx::query(
+        r#"select n.nspname || '.' || c.relname as name,
+                  case when e.extname is not null then 'belongs to the extension ' || e.extname
+                       when c.relpersistence = 't' then 'temporary table'
+                       when c.relkind = 'f' then 'foreign table'
+                       when c.relkind = 'v' then 'view'
+                       when c.relkind = 'm' then 'materialized view: refresh it after the sync'
+                       else 'unlogged table' end as reason
+           from pg_class c
+           join pg_namespace n on n.oid = c.relnamespace
+           left join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+           left join pg_extension e on e.oid = d.refobjid
+           where n.nspname not in ('pg_catalog', 'information_schema', 'tandem')
+             and n.nspname !~ '^pg_toast'
+             and (c.relkind in ('f', 'v', 'm')
+                  or c.relkind in ('r', 'p') and (c.relpersistence in ('u', 't') or e.extname is not null))
+             and not c.relispartition
+           order by 1"#,
+    )
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(doing("read what is left out"))?;
+    let mut list: Vec<Skipped> =
+        rows.iter().map(|row| skipped(row.get::<String, _>("name"), row.get("reason"))).collect();
+    let objects: i64 = sqlx::query_scalar("select count(*) from pg_largeobject_metadata")
+        .fetch_one(connection)
+        .await
+        .map_err(doing("count the large objects"))?;
+    if objects > 0 {
+        list.push(skipped(format!("{objects} large objects"), LARGE_OBJECTS));
+    }
+    Ok(list)
+}
+
+/// Partitions whose rows a backup does not hold, although they are rows of a table that it does hold.
+pub(in super::super) async fn partitions_elsewhere(
+    connection: &mut PgConnection,
+) -> Result<Vec<Finding>, DatabaseError> {
+    let rows = sqlx::query(
+        r#"select n.nspname || '.' || c.relname as name, rn.nspname || '.' || r.relname as root,
+                  case c.relkind when 'f' then 'a foreign table' else 'unlogged' end as kind
+           from pg_class c
+           join pg_namespace n on n.oid = c.relnamespace
+           join pg_class r on r.oid = pg_partition_root(c.oid)
+           join pg_namespace rn on rn.oid = r.relnamespace
+           where c.relispartition and (c.relkind = 'f' or c.relkind = 'r' and c.relpersistence = 'u')
+             and rn.nspname <> 'tandem'
+           order by 1"#,
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(doing("read the partitions"))?;
+    Ok(rows
+        .iter()
+        .map(|row| {
+            let [name, root, kind] = ["name", "root", "kind"].map(|column| row.get::<String, _>(column));
+            Finding::block(
+                format!("Partition {name} of {root} is {kind}, so a backup has none of its rows."),
+                format!("Detach {name}, or make it an ordinary table."),
+            )
+        })
+        .collect())
+}

@@ -1,0 +1,167 @@
+//! pg_catalog -> our catalog.
+
+mod constraints;
+mod left_out;
+mod types;
+
+use std::collections::HashMap;
+
+use sqlx::Row as _;
+use sqlx::postgres::{PgConnection, PgRow};
+
+pub(super) use left_out::partitions_elsewhere;
+
+use super::super::{DatabaseError, skipped as skip};
+use super::error::doing;
+use crate::catalog::{Catalog, Column, ForeignKey, Identity, Table, TableName, Unique};
+
+/// Reads what the connection's transaction sees.
+pub(super) async fn read(connection: &mut PgConnection) -> Result<Catalog, DatabaseError> {
+    let (mut oids, mut tables) = (Vec::new(), Vec::new());
+    for row in tables_in(connection).await? {
+        oids.push(row.get::<i64, _>("oid"));
+        tables.push(table(&row));
+    }
+    let index: HashMap<i64, usize> = oids.iter().enumerate().map(|(index, oid)| (*oid, index)).collect();
+
+    for row in columns_of(connection, &oids).await? {
+        tables[index[&row.get::<i64, _>("oid")]].columns.push(column(&row));
+    }
+    for row in constraints::keys_of(connection, &oids).await? {
+        let table = &mut tables[index[&row.get::<i64, _>("oid")]];
+        let unique = unique(&row);
+        // Of a computed column no value comes in by which a row could be found.
+        if row.get("is_primary") && !unique.partial {
+            table.primary_key = unique.columns;
+        } else {
+            table.uniques.push(unique);
+        }
+    }
+    for row in constraints::foreign_keys_of(connection, &oids).await? {
+        tables[index[&row.get::<i64, _>("oid")]].foreign_keys.push(foreign_key(&row));
+    }
+    for row in constraints::checks_of(connection, &oids).await? {
+        tables[index[&row.get::<i64, _>("oid")]].checks.push(row.get("text"));
+    }
+    for row in constraints::triggers_of(connection, &oids).await? {
+        let table = &mut tables[index[&row.get::<i64, _>("oid")]];
+        if row.get("is_trigger") {
+            table.triggers.push(row.get("name"));
+        }
+        if row.get("unstoppable") {
+            table.unstoppable.push(row.get("title"));
+        }
+    }
+    let mut skipped = left_out::read(connection).await?;
+    let (tables, bare): (Vec<Table>, Vec<Table>) =
+        tables.into_iter().partition(|table| table.columns.iter().any(|column| !column.generated));
+    skipped
+        .extend(bare.iter().map(|table| skip(table.name.to_string(), "it has no column that could be sent")));
+    Ok(Catalog {
+        tables,
+        types: types::read(connection).await?,
+        extensions: types::extensions(connection).await?,
+        skipped,
+    })
+}
+
+fn table(row: &PgRow) -> Table {
+    Table {
+        name: TableName::new(row.get::<String, _>("schema"), row.get::<String, _>("name")),
+        columns: Vec::new(),
+        primary_key: Vec::new(),
+        uniques: Vec::new(),
+        foreign_keys: Vec::new(),
+        partitioned: row.get("partitioned"),
+        checks: Vec::new(),
+        triggers: Vec::new(),
+        unstoppable: Vec::new(),
+        row_security: row.get("row_security"),
+        estimated_rows: row.get::<i64, _>("rows").unsigned_abs(),
+    }
+}
+
+fn column(row: &PgRow) -> Column {
+    Column {
+        name: row.get("name"),
+        type_name: row.get("type_name"),
+        not_null: row.get("not_null"),
+        has_default: row.get("has_default"),
+        generated: row.get("generated"),
+        expression: row.get("expression"),
+        folds: row.get("folds"),
+        identity: match row.get::<&str, _>("identity") {
+            "a" => Some(Identity::Always),
+            "d" => Some(Identity::ByDefault),
+            _ => None,
+        },
+    }
+}
+
+fn unique(row: &PgRow) -> Unique {
+    Unique {
+        name: row.get("name"),
+        columns: row.get("columns"),
+        partial: row.get("is_partial"),
+        identifies: row.get("identifies"),
+    }
+}
+
+fn foreign_key(row: &PgRow) -> ForeignKey {
+    ForeignKey {
+        name: row.get("name"),
+        columns: row.get("columns"),
+        parent: TableName::new(row.get::<String, _>("parent_schema"), row.get::<String, _>("parent_name")),
+        parent_columns: row.get("parent_columns"),
+    }
+}
+
+async fn tables_in(connection: &mut PgConnection) -> Result<Vec<PgRow>, DatabaseError> {
+    // A table that was never analysed has reltuples -1: then its size stands in, at 100 bytes a row.
+    sqlx::query(
+        r#"select c.oid::bigint as oid, n.nspname::text as schema, c.relname::text as name,
+                  c.relkind = 'p' as partitioned, c.relrowsecurity as row_security,
+                  (select coalesce(sum(case when l.reltuples >= 0 then l.reltuples
+                                            else pg_relation_size(l.oid) / 100 end), 0)::bigint
+                   from pg_class l
+                   where l.relkind = 'r' and (l.oid = c.oid or l.oid in (select relid from pg_partition_tree(c.oid)))
+                  ) as rows
+           from pg_class c
+           join pg_namespace n on n.oid = c.relnamespace
+           where c.relkind in ('r', 'p')
+             and not c.relispartition
+             and c.relpersistence = 'p'
+             and n.nspname not in ('pg_catalog', 'information_schema', 'tandem')
+             and n.nspname !~ '^pg_(toast|temp)'
+             and not exists (
+                 select from pg_depend d
+                 where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+             )
+           order by n.nspname collate "C", c.relname collate "C""#,
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(doing("read the list of tables"))
+}
+
+async fn columns_of(connection: &mut PgConnection, oids: &[i64]) -> Result<Vec<PgRow>, DatabaseError> {
+    sqlx::query(
+        "select a.attrelid::bigint as oid, a.attname::text as name, format_type(a.atttypid, a.atttypmod) as type_name,
+                a.attnotnull as not_null, a.attgenerated <> '' as generated, a.attidentity::text as identity,
+                (a.atthasdef and a.attgenerated = '') or a.attidentity <> '' as has_default,
+                (select pg_get_expr(d.adbin, d.adrelid)
+                 from pg_attrdef d
+                 where a.attgenerated <> '' and d.adrelid = a.attrelid and d.adnum = a.attnum) as expression,
+                t.typname = 'citext' or exists (
+                    select from pg_collation l where l.oid = a.attcollation and not l.collisdeterministic
+                ) as folds
+         from pg_attribute a
+         join pg_type t on t.oid = a.atttypid
+         where a.attrelid = any($1::bigint[]::oid[]) and a.attnum > 0 and not a.attisdropped
+         order by a.attrelid, a.attnum",
+    )
+    .bind(oids)
+    .fetch_all(connection)
+    .await
+    .map_err(doing("read the columns"))
+}

@@ -1,0 +1,123 @@
+//! The values of a snapshot -> those that are too large for COPY text, found before anything is sent.
+//!
+//! PostgreSQL builds a row's text in one piece of at most 1 GiB, and a bytea takes twice its size in it: without this
+//! check a backup would end in the middle with "invalid memory alloc request size".
+
+use std::collections::BTreeMap;
+
+use sqlx::Row as _;
+use sqlx::postgres::PgConnection;
+
+use super::super::DatabaseError;
+use super::error::doing;
+use crate::catalog::{Finding, Table, TableName};
+use crate::sql::{Ident, Sql, join, sql};
+
+/// The largest value and the largest row, in bytes. Text can double when it is escaped, as bytea does.
+const LARGEST_VALUE: i64 = 256 << 20;
+const LARGEST_ROW: i64 = 500 << 20;
+/// No compression of the server makes a value smaller than this part of it.
+const COMPRESSION: i64 = 255;
+
+/// Only tables that store much outside of their rows are read, and of these only lengths: nothing is unpacked.
+pub(super) async fn too_large(
+    connection: &mut PgConnection,
+    tables: &[Table],
+) -> Result<Vec<Finding>, DatabaseError> {
+    let mut found = Vec::new();
+    for (name, columns) in candidates(connection, tables).await? {
+        let lengths = columns.iter().map(Column::length);
+        let largest = join(", ", lengths.clone().map(|length| sql("coalesce(max({}), 0)", &[&length])));
+        let row = join(" + ", lengths.map(|length| sql("coalesce({}, 0)", &[&length])));
+        let statement = sql(
+            "select array[{}]::bigint[], coalesce(max({}), 0)::bigint from only {}",
+            &[&largest, &row, &name],
+        );
+        let (largest, row): (Vec<i64>, i64) = sqlx::query_as(statement.into_query())
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(doing(format!("measure the values of {name}")))?;
+        for (column, size) in columns.iter().zip(&largest).filter(|(_, size)| **size > LARGEST_VALUE) {
+            found.push(Finding::block(
+                format!(
+                    "{name}.{} holds a value of {} MB; at most {} MB can be synced.",
+                    column.name,
+                    size >> 20,
+                    LARGEST_VALUE >> 20
+                ),
+                format!(
+                    "Cut {name}.{} into pieces, keep it outside of the database, or leave {name} out.",
+                    column.name
+                ),
+            ));
+        }
+        if row > LARGEST_ROW && largest.iter().all(|size| *size <= LARGEST_VALUE) {
+            found.push(Finding::block(
+                format!(
+                    "A row of {name} has {} MB; at most {} MB can be synced.",
+                    row >> 20,
+                    LARGEST_ROW >> 20
+                ),
+                format!("Spread the values of {name} over several rows, or leave {name} out."),
+            ));
+        }
+    }
+    Ok(found)
+}
+
+struct Column {
+    name: String,
+    /// Its length is known without unpacking it.
+    is_plain: bool,
+}
+
+impl Column {
+    fn length(&self) -> Sql {
+        let name = Ident(&self.name);
+        if self.is_plain {
+            return sql("octet_length({})::bigint", &[&name]);
+        }
+        let threshold = LARGEST_VALUE / COMPRESSION;
+        sql(
+            "case when pg_column_size({}) > {} then octet_length({}::text)::bigint end",
+            &[&name, &threshold, &name],
+        )
+    }
+}
+
+/// Columns of any length in the tables, or partitions of them, that could hold a large value.
+async fn candidates(
+    connection: &mut PgConnection,
+    tables: &[Table],
+) -> Result<BTreeMap<TableName, Vec<Column>>, DatabaseError> {
+    let (schemas, names): (Vec<&str>, Vec<&str>) =
+        tables.iter().map(|table| (table.name.schema.as_str(), table.name.name.as_str())).unzip();
+    let rows = sqlx::query(
+        r#"select n.nspname::text as schema, c.relname::text as name, a.attname::text as column_name,
+                  coalesce(nullif(t.typbasetype, 0), t.oid) = any('{bytea,text,varchar,bpchar}'::regtype[]) as is_plain
+           from unnest($1::text[], $2::text[]) listed(schema, name)
+           join pg_namespace ln on ln.nspname = listed.schema
+           join pg_class l on l.relnamespace = ln.oid and l.relname = listed.name
+           join pg_class c on c.oid = l.oid
+                or l.relkind = 'p' and c.oid in (select relid from pg_partition_tree(l.oid))
+           join pg_namespace n on n.oid = c.relnamespace
+           join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+           join pg_type t on t.oid = a.atttypid
+           where c.relkind = 'r' and c.reltoastrelid <> 0 and pg_relation_size(c.reltoastrelid) > $3
+             and a.attlen = -1 and a.attstorage <> 'p'
+           order by c.oid, a.attnum"#,
+    )
+    .bind(schemas)
+    .bind(names)
+    .bind(LARGEST_VALUE / COMPRESSION)
+    .fetch_all(connection)
+    .await
+    .map_err(doing("look for large values"))?;
+    let mut found: BTreeMap<TableName, Vec<Column>> = BTreeMap::new();
+    for row in rows {
+        let table = TableName::new(row.get::<String, _>("schema"), row.get::<String, _>("name"));
+        let column = Column { name: row.get("column_name"), is_plain: row.get("is_plain") };
+        found.entry(table).or_default().push(column);
+    }
+    Ok(found)
+}

@@ -1,0 +1,192 @@
+//! The rights that a sync needs, all looked up before it begins -> one error that lists every one that is missing.
+
+use sqlx::Row as _;
+use sqlx::postgres::{PgConnection, PgRow};
+
+use super::super::DatabaseError;
+use super::error::doing;
+use super::sequences;
+use crate::catalog::TableName;
+use crate::sql::{Ident, Sql, sql};
+
+/// Whoever reads must see every table whole: a table without SELECT would be missing, one behind a policy short.
+pub(super) async fn demand_read(
+    connection: &mut PgConnection,
+    tables: &[TableName],
+) -> Result<(), DatabaseError> {
+    let mut missing = Missing::of(connection).await?;
+    for row in relations(connection, tables, &["SELECT"]).await? {
+        missing.table(&row);
+    }
+    for sequence in sequences::names(connection).await? {
+        missing.sequence(connection, &sequence, "SELECT").await?;
+    }
+    missing.demand("read")
+}
+
+/// Whoever writes needs all rights on every table, and must be able to keep triggers and foreign keys out of the way.
+pub(super) async fn demand_write(
+    connection: &mut PgConnection,
+    server_version: u32,
+    tables: &[TableName],
+) -> Result<(), DatabaseError> {
+    let mut missing = Missing::of(connection).await?;
+    missing.replica_role(connection, server_version).await?;
+    for row in relations(connection, tables, &["SELECT", "INSERT", "UPDATE", "DELETE"]).await? {
+        missing.table(&row);
+    }
+    for sequence in sequences::names(connection).await? {
+        missing.sequence(connection, &sequence, "SELECT").await?;
+        missing.sequence(connection, &sequence, "UPDATE").await?;
+    }
+    missing.demand("write to")
+}
+
+/// What this role may not do, and the statements that would allow it.
+struct Missing {
+    role: String,
+    schemas: Vec<String>,
+    texts: Vec<String>,
+    remedies: Vec<String>,
+}
+
+impl Missing {
+    async fn of(connection: &mut PgConnection) -> Result<Self, DatabaseError> {
+        let role = sqlx::query_scalar("select current_user::text")
+            .fetch_one(connection)
+            .await
+            .map_err(doing("read the role"))?;
+        Ok(Self { role, schemas: Vec::new(), texts: Vec::new(), remedies: Vec::new() })
+    }
+
+    fn table(&mut self, row: &PgRow) {
+        let name = TableName::new(row.get::<String, _>("schema"), row.get::<String, _>("name"));
+        self.schema(&name.schema, row.get("usage"));
+        let rights: Vec<String> = row.get("missing");
+        if !rights.is_empty() {
+            let rights = rights.join(", ");
+            self.texts.push(format!("{rights} on table {name}"));
+            self.grant(&format!("{rights} ON TABLE"), &sql("{}", &[&name]));
+        }
+        if row.get("behind_policy") {
+            self.texts.push(format!("all rows of table {name}, which has row-level policies for this role"));
+            let role = sql("{}", &[&Ident(&self.role)]);
+            self.remedies.push(format!("ALTER ROLE {} BYPASSRLS;", role.as_str()));
+        }
+    }
+
+    /// Each schema once.
+    fn schema(&mut self, name: &str, is_usable: bool) {
+        if !is_usable && !self.schemas.iter().any(|known| known == name) {
+            self.schemas.push(name.to_owned());
+            self.texts.push(format!("USAGE on schema {name}"));
+            self.grant("USAGE ON SCHEMA", &sql("{}", &[&Ident(name)]));
+        }
+    }
+
+    async fn sequence(
+        &mut self,
+        connection: &mut PgConnection,
+        name: &TableName,
+        right: &'static str,
+    ) -> Result<(), DatabaseError> {
+        let row = sqlx::query(
+            "select has_schema_privilege(n.oid, 'usage') as usage, has_sequence_privilege(c.oid, $3) as allowed
+             from pg_class c
+             join pg_namespace n on n.oid = c.relnamespace
+             where n.nspname = $1 and c.relname = $2",
+        )
+        .bind(&name.schema)
+        .bind(&name.name)
+        .bind(right)
+        .fetch_one(connection)
+        .await
+        .map_err(doing("read the rights"))?;
+        self.schema(&name.schema, row.get("usage"));
+        if !row.get::<bool, _>("allowed") {
+            self.texts.push(format!("{right} on sequence {name}"));
+            self.grant(&format!("{right} ON SEQUENCE"), &sql("{}", &[name]));
+        }
+        Ok(())
+    }
+
+    async fn replica_role(
+        &mut self,
+        connection: &mut PgConnection,
+        server_version: u32,
+    ) -> Result<(), DatabaseError> {
+        let can_be_granted = server_version >= 150_000;
+        let text = if can_be_granted {
+            "select has_parameter_privilege('session_replication_role', 'set')"
+        } else {
+            "select rolsuper from pg_roles where rolname = current_user"
+        };
+        let is_allowed: bool =
+            sqlx::query_scalar(text).fetch_one(connection).await.map_err(doing("read the rights"))?;
+        if is_allowed {
+            return Ok(());
+        }
+        self.texts.push(
+            "to set session_replication_role, which keeps triggers and foreign keys out of the way while rows are written"
+                .to_owned(),
+        );
+        if can_be_granted {
+            self.grant("SET ON PARAMETER", &sql("session_replication_role", &[]));
+        } else {
+            self.remedies
+                .push("Before PostgreSQL 15 only a superuser may: connect Tandem as one.".to_owned());
+        }
+        Ok(())
+    }
+
+    fn grant(&mut self, right: &str, object: &Sql) {
+        let role = sql("{}", &[&Ident(&self.role)]);
+        self.remedies.push(format!("GRANT {right} {} TO {};", object.as_str(), role.as_str()));
+    }
+
+    fn demand(mut self, what: &str) -> Result<(), DatabaseError> {
+        if self.texts.is_empty() {
+            return Ok(());
+        }
+        self.remedies.dedup();
+        Err(DatabaseError::MissingRight {
+            what: format!(
+                "the role {} cannot {what} this database; it lacks: {}",
+                self.role,
+                self.texts.join("; ")
+            ),
+            remedy: format!("Let the owner or a superuser run: {}", self.remedies.join(" ")),
+        })
+    }
+}
+
+/// The tables and their partitions, which pg_dump reads one by one, with those of `rights` that are missing.
+async fn relations(
+    connection: &mut PgConnection,
+    tables: &[TableName],
+    rights: &[&str],
+) -> Result<Vec<PgRow>, DatabaseError> {
+    let (schemas, names): (Vec<&str>, Vec<&str>) =
+        tables.iter().map(|table| (table.schema.as_str(), table.name.as_str())).unzip();
+    // Without USAGE on its schema a name cannot be looked up, so tables are found in the catalog.
+    sqlx::query(
+        r#"select n.nspname::text as schema, c.relname::text as name,
+                  has_schema_privilege(n.oid, 'usage') as usage, row_security_active(c.oid) as behind_policy,
+                  array(select wanted from unnest($3::text[]) wanted
+                        where not has_table_privilege(c.oid, wanted)) as missing
+           from unnest($1::text[], $2::text[]) listed(schema, name)
+           join pg_namespace ln on ln.nspname = listed.schema
+           join pg_class l on l.relnamespace = ln.oid and l.relname = listed.name
+           join pg_class c on c.oid = l.oid
+                or l.relkind = 'p' and c.oid in (select relid from pg_partition_tree(l.oid))
+           join pg_namespace n on n.oid = c.relnamespace
+           where c.relkind in ('r', 'p')
+           order by n.nspname collate "C", c.relname collate "C""#,
+    )
+    .bind(schemas)
+    .bind(names)
+    .bind(rights)
+    .fetch_all(connection)
+    .await
+    .map_err(doing("read the rights"))
+}
