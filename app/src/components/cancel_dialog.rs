@@ -1,6 +1,5 @@
 //! Asks before it stops a sync; the safe button has the focus.
 
-use crate::erase::Erase;
 use leptos::html::Dialog;
 use leptos::prelude::*;
 use tandem::model::{Phase, SyncStatus};
@@ -48,7 +47,7 @@ pub fn CancelSync(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
             </div>
         </dialog>
     }
-    .erase()
+    .into_any()
 }
 
 fn consequence(status: &SyncStatus) -> String {

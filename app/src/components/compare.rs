@@ -1,6 +1,5 @@
 //! Compares both databases on demand and says what differs; nothing is written.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::Comparison;
 
@@ -48,7 +47,7 @@ pub fn CompareNow(draft: Draft) -> impl IntoView {
         </div>
         <ErrorHint error=failed/>
     }
-    .erase()
+    .into_any()
 }
 
 fn verdict(comparison: &Comparison) -> String {

@@ -1,6 +1,5 @@
 //! What is between the two databases while a sync runs, and after it.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{Direction, Phase, Relation, Step, StepState, SyncStatus};
 
@@ -45,19 +44,19 @@ pub fn RunningLink(
             </div>
         }
     })
-    .erase()
+    .into_any()
 }
 
 #[component]
 pub fn EndedLink(status: SyncStatus) -> impl IntoView {
     match (&status.result, status.phase) {
         (Some(result), Phase::Verified | Phase::Completed) => {
-            view! { <Committed relation=result.relation.clone() status=status.clone()/> }.erase()
+            view! { <Committed relation=result.relation.clone() status=status.clone()/> }.into_any()
         }
         (Some(_), _) => {
-            view! { <Committed relation=Relation::Unverified { reason: String::new() } status/> }.erase()
+            view! { <Committed relation=Relation::Unverified { reason: String::new() } status/> }.into_any()
         }
-        (None, _) => view! { <Cut status/> }.erase(),
+        (None, _) => view! { <Cut status/> }.into_any(),
     }
 }
 
@@ -92,7 +91,7 @@ fn Committed(relation: Relation, status: SyncStatus) -> impl IntoView {
             <p class="link__text">{sentence.clone()}<br/>{what}{is_proven.then_some(", compared after the commit")}</p>
         </div>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -111,5 +110,5 @@ fn Cut(status: SyncStatus) -> impl IntoView {
             <p class="link__text">{took}</p>
         </div>
     }
-    .erase()
+    .into_any()
 }

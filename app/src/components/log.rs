@@ -1,6 +1,5 @@
 //! The log of a sync, on demand; while it runs it follows the newest line.
 
-use crate::erase::Erase;
 use leptos::html::Div;
 use leptos::prelude::*;
 use tandem::model::{LogLevel, LogLine};
@@ -38,7 +37,7 @@ pub fn Log(
             </div>
         </details>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -57,7 +56,7 @@ fn Line(line: LogLine) -> impl IntoView {
             <span>{level.map(|level| view! { <span class="vh">{level}": "</span> })}{line.text}</span>
         </li>
     }
-    .erase()
+    .into_any()
 }
 
 /// Stays at the end, unless the reader has scrolled up.

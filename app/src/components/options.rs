@@ -1,6 +1,5 @@
 //! Method and options; closed, they say what is set.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{DeletePolicy, Direction, Method};
 
@@ -39,7 +38,7 @@ pub fn How(draft: Draft) -> impl IntoView {
             </details>
         </section>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -93,7 +92,7 @@ fn Options(draft: Draft) -> impl IntoView {
             </fieldset>
         </div>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]

@@ -1,6 +1,5 @@
 //! The whole sync in five figures and one bar.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::SyncStatus;
 
@@ -18,7 +17,7 @@ pub fn Overall(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
             </div>
         }
     })
-    .erase()
+    .into_any()
 }
 
 /// Name, number, and what stands smaller beside it.

@@ -1,6 +1,5 @@
 //! The frame's own column: brand, this node, navigation, how fresh the page is, colour scheme, sign out.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use leptos_router::components::A;
 
@@ -57,7 +56,7 @@ pub fn Rail(theme: RwSignal<Theme>) -> impl IntoView {
             </form>
         </div>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]

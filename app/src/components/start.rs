@@ -1,6 +1,5 @@
 //! The consequence, then the button.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{DeletePolicy, Peer, Presence};
 
@@ -44,7 +43,7 @@ pub fn Start(draft: Draft) -> impl IntoView {
             </div>
         </section>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -61,8 +60,8 @@ fn Consequence(draft: Draft) -> impl IntoView {
             {move || {
                 let (source, target) = names();
                 match draft.options.read().deletes {
-                    DeletePolicy::Mirror => view! { <b>{target}</b> " becomes identical to " <b>{source}</b> "." }.erase(),
-                    DeletePolicy::Keep => view! { <b>{target}</b> " gets every row of " <b>{source}</b> "." }.erase(),
+                    DeletePolicy::Mirror => view! { <b>{target}</b> " becomes identical to " <b>{source}</b> "." }.into_any(),
+                    DeletePolicy::Keep => view! { <b>{target}</b> " gets every row of " <b>{source}</b> "." }.into_any(),
                 }
             }}
         </p>

@@ -1,6 +1,5 @@
 //! The five steps; several can run at once, and none ever moves.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{Phase, Step, StepState, StepStatus, SyncStatus, Unit};
 
@@ -14,7 +13,7 @@ pub fn Steps(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
         let lines = Step::ALL.map(|step| line(step, seen(step, &status), is_stopped(&status)));
         view! { <ol class="steps">{lines.collect_view()}</ol> }
     })
-    .erase()
+    .into_any()
 }
 
 fn line(step: Step, line: Option<StepStatus>, is_stopped: bool) -> impl IntoView {
@@ -34,8 +33,8 @@ fn line(step: Step, line: Option<StepStatus>, is_stopped: bool) -> impl IntoView
         _ => "bar",
     };
     let sign = match icon {
-        Some(icon) => view! { <Glyph icon/> }.erase(),
-        None => step.number().erase(),
+        Some(icon) => view! { <Glyph icon/> }.into_any(),
+        None => step.number().into_any(),
     };
     view! {
         <li class="step" data-state=name>

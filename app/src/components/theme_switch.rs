@@ -1,6 +1,5 @@
 //! Auto, light or dark.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 
 use crate::theme::Theme;
@@ -28,5 +27,5 @@ pub fn ThemeSwitch(theme: RwSignal<Theme>, group: &'static str) -> impl IntoView
             {Theme::ALL.map(choice).collect_view()}
         </fieldset>
     }
-    .erase()
+    .into_any()
 }

@@ -1,6 +1,5 @@
 //! Bytes a second over the time of the sync, as a small graph.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{Sample, SyncStatus};
 
@@ -46,7 +45,7 @@ pub fn Throughput(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
             </section>
         }
     })
-    .erase()
+    .into_any()
 }
 
 /// The samples as paths in a box of 320 × 100.

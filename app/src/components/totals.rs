@@ -1,6 +1,5 @@
 //! The numbers that a committed sync ends with.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{SyncResult, SyncStatus};
 
@@ -26,7 +25,7 @@ pub fn Totals(result: SyncResult, status: SyncStatus) -> impl IntoView {
             </dl>
         </section>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -37,5 +36,5 @@ fn Total(kind: &'static str, sign: &'static str, name: &'static str, number: u64
             <dd>{format::count(number)}</dd>
         </div>
     }
-    .erase()
+    .into_any()
 }

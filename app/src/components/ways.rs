@@ -1,6 +1,5 @@
 //! Direction as two ways between the cards; the arrow names who is written.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::Direction;
 
@@ -18,7 +17,7 @@ pub fn Ways(draft: Draft) -> impl IntoView {
             <Way draft direction=Direction::Push/>
         </fieldset>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -52,5 +51,5 @@ fn Way(draft: Draft, direction: Direction) -> impl IntoView {
             </span>
         </label>
     }
-    .erase()
+    .into_any()
 }

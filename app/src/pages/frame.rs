@@ -1,6 +1,5 @@
 //! The frame around all pages but the login: reads the overview once, keeps it fresh, and shows the page inside.
 
-use crate::erase::Erase;
 use crate::json::resource;
 use leptos::prelude::*;
 use leptos_router::components::Outlet;
@@ -31,13 +30,13 @@ pub fn Frame() -> impl IntoView {
         <Suspense>
             {move || Suspend::new(async move {
                 match overview.await {
-                    Ok(overview) => view! { <Panel overview theme/> }.erase(),
-                    Err(error) => view! { <Unavailable error/> }.erase(),
+                    Ok(overview) => view! { <Panel overview theme/> }.into_any(),
+                    Err(error) => view! { <Unavailable error/> }.into_any(),
                 }
             })}
         </Suspense>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -63,7 +62,7 @@ fn Panel(overview: Overview, theme: RwSignal<Theme>) -> impl IntoView {
             </main>
         </div>
     }
-    .erase()
+    .into_any()
 }
 
 /// What is not right on this node, with what to do about it.

@@ -1,6 +1,5 @@
 //! Full Sync: choose and start, watch it run, see what it proved. One page, because it is one thing.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
@@ -70,13 +69,13 @@ pub fn FullSync() -> impl IntoView {
         <Title text=move || format!("Full Sync · {} · {}", live.local_name().get(), text::TITLE)/>
         <Head screen/>
         {move || match (screen.get(), live.status.get_untracked()) {
-            (Screen::Running, Some(status)) => view! { <Running live first=status/> }.erase(),
-            (Screen::Ended, Some(status)) => view! { <Ended live first=status/> }.erase(),
-            _ => view! { <Choosing draft/> }.erase(),
+            (Screen::Running, Some(status)) => view! { <Running live first=status/> }.into_any(),
+            (Screen::Ended, Some(status)) => view! { <Ended live first=status/> }.into_any(),
+            _ => view! { <Choosing draft/> }.into_any(),
         }}
         <Recent/>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -91,19 +90,19 @@ fn Head(screen: Memo<Screen>) -> impl IntoView {
         }
     });
     let line = move || match (screen.get(), live.status.get_untracked()) {
-        (Screen::Ended, Some(status)) => view! { <EndedLine status/> }.erase(),
+        (Screen::Ended, Some(status)) => view! { <EndedLine status/> }.into_any(),
         (Screen::Running, _) => {
-            view! { <span class="dot dot--busy" aria-hidden="true"></span>{said} }.erase()
+            view! { <span class="dot dot--busy" aria-hidden="true"></span>{said} }.into_any()
         }
-        _ => view! { <span class="dot" aria-hidden="true"></span>{said} }.erase(),
+        _ => view! { <span class="dot" aria-hidden="true"></span>{said} }.into_any(),
     };
     let action = move || match (screen.get(), live.status.get_untracked()) {
-        (Screen::Running, Some(status)) => view! { <CancelSync status=newest(live, status)/> }.erase(),
+        (Screen::Running, Some(status)) => view! { <CancelSync status=newest(live, status)/> }.into_any(),
         (Screen::Ended, Some(status)) => {
             view! { <A href=format!("/?new={}", status.session_id) attr:class="button">"New sync"</A> }
-                .erase()
+                .into_any()
         }
-        _ => ().erase(),
+        _ => ().into_any(),
     };
     view! {
         <header class="page-head">
@@ -112,7 +111,7 @@ fn Head(screen: Memo<Screen>) -> impl IntoView {
             {action}
         </header>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -160,7 +159,7 @@ fn Choosing(draft: Draft) -> impl IntoView {
         </Stage>
         <div class="split split--fill"><How draft/><Start draft/></div>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -180,7 +179,7 @@ fn Running(live: Live, first: SyncStatus) -> impl IntoView {
         <div class="split split--fill"><Tables status/><Throughput status/></div>
         <Log lines is_live=true/>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]

@@ -7,8 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::Mode;
 use crate::paths::{OUTPUT_NAME, Paths};
+use crate::{Mode, prune};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -55,7 +55,7 @@ fn cargo(paths: &Paths) -> Command {
 pub(crate) fn bind(module: &Path, pkg: &Path, mode: Mode) -> Result<()> {
     let small = mode == Mode::Release;
     Bindgen::new()
-        .input_path(module)
+        .input_bytes(OUTPUT_NAME, prune::lazy_hydration(module)?)
         .web(true)?
         .typescript(false)
         .out_name(OUTPUT_NAME)
