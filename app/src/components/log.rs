@@ -52,7 +52,7 @@ fn Line(line: LogLine) -> impl IntoView {
         <li data-level=level>
             <span>{line.number}</span>
             <span>{format::clock(line.elapsed_ms / 1000)}</span>
-            <span>{step.to_lowercase()}</span>
+            <span>{step.to_ascii_lowercase()}</span>
             <span>{level.map(|level| view! { <span class="vh">{level}": "</span> })}{line.text}</span>
         </li>
     }

@@ -9,7 +9,7 @@ use crate::{format, text};
 pub fn Overall(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
     (move || {
         let status = status.read();
-        let percent = format!("{:.1}", status.percent);
+        let percent = format::decimal(status.percent);
         view! {
             <div class="overall">
                 <progress class="bar bar--big" max="100" value=percent aria-label="Whole sync"></progress>

@@ -83,7 +83,8 @@ fn Server(peer: Peer, draft: Draft) -> impl IntoView {
 #[component]
 fn State(peer: Peer) -> impl IntoView {
     if peer.is_local {
-        return view! { <span class="badge">"Local"</span><span class="muted">"this server"</span> }.into_any();
+        return view! { <span class="badge">"Local"</span><span class="muted">"this server"</span> }
+            .into_any();
     }
     let (dot, word) = match peer.presence {
         Presence::Online => ("dot", "Online"),
@@ -92,7 +93,7 @@ fn State(peer: Peer) -> impl IntoView {
         Presence::Refused => ("dot dot--bad", "Refused"),
     };
     let detail = match (peer.presence, peer.last_seen_us) {
-        (Presence::Online, _) => peer.latency_ms.map(|ms| format!("{ms:.0} ms").into_any()),
+        (Presence::Online, _) => peer.latency_ms.map(|ms| format!("{} ms", ms.round() as u64).into_any()),
         (_, Some(seen)) => Some(view! { "seen " <Age us=seen/> }.into_any()),
         (Presence::Unknown, None) => None,
         (_, None) => Some("never seen".into_any()),

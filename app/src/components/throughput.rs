@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use tandem::model::{Sample, SyncStatus};
 
-use crate::format;
+use crate::format::{self, decimal};
 
 const WIDTH: f64 = 320.0;
 const HEIGHT: f64 = 100.0;
@@ -74,12 +74,13 @@ impl Graph {
         for sample in samples {
             let y = HEIGHT - sample.bytes_per_second as f64 / top as f64 * HEIGHT;
             let command = if line.is_empty() { 'M' } else { 'L' };
-            line.push_str(&format!("{command}{:.1} {y:.1}", x(sample)));
+            line.push_str(&format!("{command}{} {}", decimal(x(sample)), decimal(y)));
         }
         let mut from_x = x(first);
         if let [only] = samples {
             let y = HEIGHT - only.bytes_per_second as f64 / top as f64 * HEIGHT;
-            line = format!("M0.0 {y:.1}L{WIDTH:.1} {y:.1}");
+            let (y, right) = (decimal(y), decimal(WIDTH));
+            line = format!("M0.0 {y}L{right} {y}");
             from_x = 0.0;
         }
         Self { line, from_x, to_x: x(last), until_ms, top, mean, highest }
@@ -89,14 +90,14 @@ impl Graph {
         if self.line.is_empty() {
             return String::new();
         }
-        format!("{}L{:.1} 100L{:.1} 100Z", self.line, self.to_x, self.from_x)
+        format!("{}L{} 100L{} 100Z", self.line, decimal(self.to_x), decimal(self.from_x))
     }
 
     fn mean_line(&self) -> String {
         if self.top == 0 {
             return String::new();
         }
-        format!("M0 {:.1}H320", HEIGHT - self.mean as f64 / self.top as f64 * HEIGHT)
+        format!("M0 {}H320", decimal(HEIGHT - self.mean as f64 / self.top as f64 * HEIGHT))
     }
 
     fn mean_text(&self) -> String {

@@ -144,7 +144,7 @@ fn Sessions(sessions: Vec<SessionSummary>, longest: u64) -> impl IntoView {
 fn Line(session: SessionSummary, longest: u64) -> impl IntoView {
     let changed = session.inserted + session.updated + session.deleted;
     let speed = (session.bytes * 1000).checked_div(session.elapsed_ms).unwrap_or_default();
-    let width = format!("{:.1}", (session.elapsed_ms as f64 / longest as f64 * 56.0).max(2.0));
+    let width = format::decimal((session.elapsed_ms as f64 / longest as f64 * 56.0).max(2.0));
     view! {
         <tr data-result=session.phase.as_str()>
             <td class="first"><Outcome phase=session.phase/></td>

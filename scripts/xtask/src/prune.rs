@@ -27,7 +27,10 @@ pub(crate) fn lazy_hydration(path: &Path) -> Result<Vec<u8>> {
         })
         .collect();
     // A module without names, or a Leptos with others, must not pass for one that was made small.
-    ensure!(!unused.is_empty(), "the module names no function of lazy hydration; see scripts/xtask/src/prune.rs");
+    ensure!(
+        !unused.is_empty(),
+        "the module names no function of lazy hydration; see scripts/xtask/src/prune.rs"
+    );
     for id in unused {
         stop_there(&mut module, id);
     }
