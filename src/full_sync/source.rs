@@ -6,7 +6,7 @@ use super::session::Session;
 use crate::archive::SpoolWriter;
 use crate::compare;
 use crate::database::Snapshot;
-use crate::model::{Comparison, Step, SyncError, SyncResult, TableDigest};
+use crate::model::{Comparison, Step, SyncError, SyncResult, TableDigest, text};
 use crate::{backup, catalog::Catalog};
 
 /// Writes the backup. The snapshot stays open for the digests.
@@ -26,15 +26,15 @@ pub(super) async fn back_up(session: &Session, spool: SpoolWriter) -> Result<Arc
         .map_err(|error| SyncError::from(error).at(Step::Backup))?;
     progress.bytes_total(totals.archive_bytes);
     progress.step(Step::Backup, totals.rows, Some(totals.rows));
-    progress.done(Step::Backup, format!("{} rows read in one snapshot", totals.rows));
+    let rows = text::counted(totals.rows, "row", "rows");
+    progress.done(Step::Backup, format!("{rows} read in one snapshot"));
     progress.info(
         Step::Backup,
         format!(
-            "{} rows of {} tables, {} bytes of text in {} bytes",
-            totals.rows,
-            snapshot.catalog().tables.len(),
-            totals.raw_bytes,
-            totals.archive_bytes
+            "{rows} of {}, {} of text in {}",
+            text::counted(snapshot.catalog().tables.len() as u64, "table", "tables"),
+            text::bytes(totals.raw_bytes),
+            text::bytes(totals.archive_bytes)
         ),
     );
     Ok(snapshot)

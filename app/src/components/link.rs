@@ -28,9 +28,10 @@ pub fn RunningLink(
             () if has_travelled => "wire wire--live wire--rest",
             () => "wire wire--live",
         };
-        let left = status.eta_seconds.map(|left| format!(", {} left", format::remaining(left)));
-        let pace = format!("{}{}", format::rate(status.bytes_per_second), left.unwrap_or_default());
-        let pace = (status.bytes_per_second > 0).then(|| view! { <b>{pace}</b><br/> });
+        let rate = status.is_transferring().then(|| format::rate(status.bytes_per_second).to_string());
+        let left = status.eta_seconds.map(|left| format!("{} left", format::remaining(left)));
+        let pace: Vec<String> = [rate, left].into_iter().flatten().collect();
+        let pace = (!pace.is_empty()).then(|| view! { <b>{pace.join(", ")}</b><br/> });
         view! {
             <div class="link">
                 <div class="link__big">{format::percent(status.percent)}<small>"%"</small></div>

@@ -12,8 +12,9 @@ const HEIGHT: f64 = 100.0;
 pub fn Throughput(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
     (move || {
         let status = status.read();
-        let graph = Graph::new(&status.samples);
-        let now = (!status.phase.is_final())
+        let is_running = status.is_transferring();
+        let graph = Graph::new(&status.samples, (!is_running).then_some(status.bytes_per_second));
+        let now = is_running
             .then(|| view! { <b>{format::rate(status.bytes_per_second).to_string()}</b>", " });
         view! {
             <section class="panel panel--fill" aria-labelledby="speed">
@@ -63,11 +64,14 @@ struct Graph {
 }
 
 impl Graph {
-    fn new(samples: &[Sample]) -> Self {
+    /// `average` of the whole transfer is more exact than that of the samples, once it is known.
+    fn new(samples: &[Sample], average: Option<u64>) -> Self {
         let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return Self::default() };
         let highest = samples.iter().map(|sample| sample.bytes_per_second).max().unwrap_or_default();
-        let mean = samples.iter().map(|sample| sample.bytes_per_second).sum::<u64>() / samples.len() as u64;
-        let top = round_up(highest);
+        let measured =
+            || samples.iter().map(|sample| sample.bytes_per_second).sum::<u64>() / samples.len() as u64;
+        let mean = average.filter(|average| *average > 0).unwrap_or_else(measured);
+        let top = round_up(highest.max(mean));
         let until_ms = last.at_ms.max(1);
         let x = |sample: &Sample| sample.at_ms as f64 / until_ms as f64 * WIDTH;
         let mut line = String::new();
@@ -148,13 +152,13 @@ mod tests {
             Sample { at_ms: 500, bytes_per_second: 10 },
             Sample { at_ms: 1_000, bytes_per_second: 5 },
         ];
-        let graph = Graph::new(&samples);
+        let graph = Graph::new(&samples, None);
         assert_eq!(graph.line, "M0.0 100.0L160.0 0.0L320.0 50.0");
         assert_eq!(graph.area(), "M0.0 100.0L160.0 0.0L320.0 50.0L320.0 100L0.0 100Z");
     }
 
     #[test]
     fn without_samples_there_is_no_line() {
-        assert_eq!(Graph::new(&[]), Graph::default());
+        assert_eq!(Graph::new(&[], None), Graph::default());
     }
 }

@@ -7,7 +7,10 @@ use crate::format;
 
 #[component]
 pub fn Totals(result: SyncResult, status: SyncStatus) -> impl IntoView {
-    let speed = (result.archive_bytes * 1000).checked_div(status.elapsed_ms).unwrap_or_default();
+    let speed = match status.bytes_per_second {
+        0 => String::new(),
+        speed => format!(" at {}", format::rate(speed)),
+    };
     view! {
         <section class="panel" aria-label="What changed">
             <dl class="totals">
@@ -19,7 +22,7 @@ pub fn Totals(result: SyncResult, status: SyncStatus) -> impl IntoView {
                     <dt>"Duration"</dt>
                     <dd>
                         {format::duration(status.elapsed_ms)}
-                        <small>{format!("{} at {}", format::bytes(result.archive_bytes), format::rate(speed))}</small>
+                        <small>{format!("{}{speed}", format::bytes(result.archive_bytes))}</small>
                     </dd>
                 </div>
             </dl>
