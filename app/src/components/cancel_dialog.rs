@@ -7,6 +7,7 @@ use tandem::model::{Phase, SyncStatus};
 use super::error_hint::ErrorHint;
 use super::icon::{Glyph, Icon};
 use crate::api::admin::Cancel;
+use crate::live::use_live;
 use crate::{browser, format, text};
 
 #[component]
@@ -14,6 +15,7 @@ pub fn CancelSync(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
     let dialog = NodeRef::<Dialog>::new();
     let cancel = ServerAction::<Cancel>::new();
     let failed = Signal::derive(move || cancel.value().get().and_then(Result::err));
+    let live = use_live();
     let is_stopping = move || status.read().phase == Phase::Cancelling || cancel.pending().get();
     Effect::new(move || {
         if let Some(Ok(_)) = cancel.value().get() {
@@ -22,7 +24,7 @@ pub fn CancelSync(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
         }
     });
     view! {
-        <button type="button" class="button button--danger" disabled=is_stopping on:click=move |_| browser::show_modal(dialog)>
+        <button type="button" class="button button--danger" disabled=move || live.is_deaf() || is_stopping() on:click=move |_| browser::show_modal(dialog)>
             <Glyph icon=Icon::Cross/>
             {move || if is_stopping() { "Stopping…" } else { "Cancel sync…" }}
         </button>

@@ -34,7 +34,7 @@ pub fn CompareNow(draft: Draft) -> impl IntoView {
             <button
                 type="button"
                 class="button button--small"
-                disabled=move || pending.get() || draft.peer_name().is_none()
+                disabled=move || live.is_deaf() || pending.get() || draft.peer_name().is_none()
                 on:click=move |_| {
                     if let Some(peer) = draft.peer_name() {
                         compare.dispatch(Compare { peer });

@@ -64,10 +64,11 @@ fn Freshness() -> impl IntoView {
     let live = use_live();
     let dot = move || match live.connection.get() {
         Connection::Live => "dot",
-        Connection::Polling => "dot dot--busy",
+        Connection::Connecting | Connection::Polling => "dot dot--busy",
         Connection::Offline { .. } => "dot dot--off",
     };
     let word = move || match live.connection.get() {
+        Connection::Connecting => "Connecting".to_owned(),
         Connection::Live => "Live".to_owned(),
         Connection::Polling => "Polling".to_owned(),
         Connection::Offline { since_us } => {

@@ -26,7 +26,7 @@ pub fn Servers(draft: Draft) -> impl IntoView {
         all.cloned().map(|peer| view! { <Server peer draft/> }).collect_view()
     };
     view! {
-        <fieldset aria-labelledby="servers">
+        <fieldset aria-labelledby="servers" disabled=move || live.is_deaf()>
             <div class="servers__head">
                 <h2 class="group__legend" id="servers">"Sync with"</h2>
                 <button

@@ -29,7 +29,7 @@ pub fn Start(draft: Draft) -> impl IntoView {
                 <button
                     type="button"
                     class="button button--primary button--wide"
-                    disabled=move || obstacle.read().is_some() || start.pending().get()
+                    disabled=move || live.is_deaf() || obstacle.read().is_some() || start.pending().get()
                     aria-describedby=move || obstacle.read().is_some().then_some("obstacle")
                     on:click=move |_| {
                         if let Some(request) = draft.request() {

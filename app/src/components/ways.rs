@@ -10,8 +10,9 @@ use crate::text;
 
 #[component]
 pub fn Ways(draft: Draft) -> impl IntoView {
+    let live = use_live();
     view! {
-        <fieldset class="ways">
+        <fieldset class="ways" disabled=move || live.is_deaf()>
             <legend class="vh">"Direction"</legend>
             <Way draft direction=Direction::Pull/>
             <Way draft direction=Direction::Push/>

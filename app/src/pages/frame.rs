@@ -10,6 +10,7 @@ use crate::components::error_hint::ErrorHint;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::rail::Rail;
 use crate::error::ApiError;
+use crate::format;
 use crate::live::{Connection, Live};
 use crate::theme::Theme;
 
@@ -80,7 +81,7 @@ fn Problems() -> impl IntoView {
                 view! {
                     <p class=class>
                         <Glyph icon=Icon::Alert/>
-                        <span><b>{problem.name.clone()}": "</b>{problem.text.clone()}" "{problem.fix.clone()}</span>
+                        <span><b>{problem.name.clone()}": "</b>{format::sentence(&problem.text)}" "{format::sentence(&problem.fix)}</span>
                     </p>
                 }
             })

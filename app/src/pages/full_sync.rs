@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::use_query_map;
-use tandem::model::SyncStatus;
+use tandem::model::{Presence, SyncStatus};
 
 use crate::browser;
 use crate::components::cancel_dialog::CancelSync;
@@ -81,20 +81,26 @@ pub fn FullSync() -> impl IntoView {
 #[component]
 fn Head(screen: Memo<Screen>) -> impl IntoView {
     let live = use_live();
+    let is_ready =
+        Memo::new(move |_| live.overview.read().peers.iter().any(|peer| peer.presence == Presence::Online));
     let said = Memo::new(move |_| {
         let status = live.status.read();
         match (screen.get(), status.as_ref()) {
-            (Screen::Running, Some(status)) => text::running(status),
+            (Screen::Running, Some(status)) => status.message.clone(),
             _ if live.overview.read().peers.is_empty() => "No other server is known yet.".to_owned(),
-            _ => "Ready. Nothing is running.".to_owned(),
+            _ if is_ready.get() => "Ready. Nothing is running.".to_owned(),
+            _ => "Nothing is running. No other server is online.".to_owned(),
         }
     });
-    let line = move || match (screen.get(), live.status.get_untracked()) {
+    let line = move || {
+        match (screen.get(), live.status.get_untracked()) {
         (Screen::Ended, Some(status)) => view! { <EndedLine status/> }.into_any(),
         (Screen::Running, _) => {
             view! { <span class="dot dot--busy" aria-hidden="true"></span>{said} }.into_any()
         }
-        _ => view! { <span class="dot" aria-hidden="true"></span>{said} }.into_any(),
+        _ => view! { <span class="dot" class:dot--off=move || !is_ready.get() aria-hidden="true"></span>{said} }
+            .into_any(),
+    }
     };
     let action = move || match (screen.get(), live.status.get_untracked()) {
         (Screen::Running, Some(status)) => view! { <CancelSync status=newest(live, status)/> }.into_any(),
