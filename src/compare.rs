@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
-use crate::archive::TableHasher;
+use crate::archive::{TableHasher, hex};
 use crate::catalog::Table;
 use crate::clock::now_us;
 use crate::database::{DatabaseError, Snapshot};
@@ -56,12 +56,18 @@ async fn digest(
         })?;
     }
     let (rows, hash) = hasher.finish();
-    Ok(TableDigest { name: table.name.to_string(), rows, hash: format!("{hash:032x}") })
+    Ok(TableDigest { name: table.name.to_string(), rows, hash: hex(hash) })
 }
 
 /// Every table with the columns that a sync moves: a comparison and the end of a sync give the same digests.
 pub(crate) fn everything(snapshot: &dyn Snapshot) -> Vec<Selected> {
     snapshot.catalog().tables.iter().map(|table| (table.clone(), table.stored_columns())).collect()
+}
+
+/// The digest that a table has after `rows` more rows, whose hashes sum up to `hash`. None when `table`'s hash is none.
+pub(crate) fn with_rows(table: &TableDigest, rows: u64, hash: u128) -> Option<TableDigest> {
+    let sum = u128::from_str_radix(&table.hash, 16).ok()?.wrapping_add(hash);
+    Some(TableDigest { name: table.name.clone(), rows: table.rows + rows, hash: hex(sum) })
 }
 
 /// The tables that differ, or that only one side has.

@@ -15,8 +15,8 @@ use crate::database::{self, Database};
 use crate::full_sync::{FullSync, Node, Session, Stop};
 use crate::model::wire::{self, PROTOCOL};
 use crate::model::{
-    Check, CheckState, Code, Comparison, DatabaseFacts, HistoryFilter, HistoryPage, Overview, Peer, Presence,
-    SessionDetail, SessionId, SyncError, SyncRequest, SyncStatus,
+    Check, CheckState, Code, Comparison, DatabaseFacts, Direction, HistoryFilter, HistoryPage, Overview,
+    Peer, Presence, SessionDetail, SessionId, SyncError, SyncRequest, SyncStatus,
 };
 use crate::peer::{Peers, Presences, watch_presence};
 use crate::store::Store;
@@ -224,9 +224,9 @@ impl Engine {
     pub async fn initiate_backup(
         &self,
         caller: &Caller,
-        request: wire::InitiateBackup,
+        request: wire::Invitation,
     ) -> Result<wire::Accepted, SyncError> {
-        self.full_sync.serve_backup(&caller.peer, request).await
+        self.full_sync.join(&caller.peer, Direction::Push, request).await
     }
 
     /// The bytes of the session's backup from `offset` on, while it is still being made; ends when it is whole.
@@ -250,9 +250,9 @@ impl Engine {
     pub async fn receive_backup(
         &self,
         caller: &Caller,
-        request: wire::ReceiveBackup,
+        request: wire::Invitation,
     ) -> Result<wire::Accepted, SyncError> {
-        self.full_sync.receive_backup(&caller.peer, request).await
+        self.full_sync.join(&caller.peer, Direction::Pull, request).await
     }
 
     /// How many bytes of the upload are here.

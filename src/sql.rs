@@ -15,6 +15,10 @@ pub(crate) struct Ident<'a>(pub(crate) &'a str);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Literal<'a>(pub(crate) &'a str);
 
+/// A part of a definition as the database at hand has printed it from its own catalog; never a peer's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Definition(pub(crate) String);
+
 /// Assembled SQL.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Sql(String);
@@ -55,6 +59,12 @@ impl Part for Operator {
         out.push('.');
         out.push_str(&self.name);
         out.push(')');
+    }
+}
+
+impl Part for Definition {
+    fn write(&self, out: &mut String) {
+        out.push_str(&self.0);
     }
 }
 

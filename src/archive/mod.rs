@@ -49,7 +49,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::TableName;
 
-pub use digest::TableHasher;
+pub use digest::{TableHasher, hex};
 pub use dump::{DumpEvent, DumpReader};
 pub use reader::{ArchiveReader, Event};
 pub use spool::{Spool, SpoolWriter};

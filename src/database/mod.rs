@@ -169,8 +169,11 @@ pub(crate) struct Incoming {
 /// Incoming rows beside the target's tables: nothing that others see has changed.
 #[async_trait]
 pub(crate) trait Staging: Send {
-    /// Opens the staging table `index` for COPY text.
-    async fn load(&mut self, index: usize) -> Result<Box<dyn Loader>, DatabaseError>;
+    /// Where the rows go, for the log.
+    fn way(&self) -> String;
+
+    /// Opens a place for the COPY text of table `index`.
+    async fn load<'a>(&'a mut self, index: usize) -> Result<Box<dyn Loader + 'a>, DatabaseError>;
 
     /// What makes the staged rows unfit for the target, as sentences that name table and key columns.
     async fn refusals(&mut self) -> Result<Vec<String>, DatabaseError>;
@@ -196,8 +199,8 @@ pub(crate) trait Merge: Send {
     /// Deletes the rows of table `index` that were not staged. Children first.
     async fn delete_surplus(&mut self, index: usize) -> Result<u64, DatabaseError>;
 
-    /// Updates the rows that differ and inserts the new ones. Parents first.
-    async fn upsert(&mut self, index: usize) -> Result<Written, DatabaseError>;
+    /// Updates the rows that differ and inserts the new ones, of `rows` staged ones. Parents first.
+    async fn upsert(&mut self, index: usize, rows: u64) -> Result<Written, DatabaseError>;
 
     /// Foreign keys of the `touched` tables, and of others towards them, that lead nowhere: as sentences.
     async fn orphans(&mut self, touched: &[usize]) -> Result<Vec<String>, DatabaseError>;
@@ -206,6 +209,12 @@ pub(crate) trait Merge: Send {
     async fn differences(&mut self, index: usize, whole: bool) -> Result<u64, DatabaseError>;
 
     async fn row_count(&mut self, index: usize) -> Result<u64, DatabaseError>;
+
+    /// The table's rows that were not staged, as `Snapshot::rows` gives them. Not for a table without a key.
+    async fn own_rows<'a>(
+        &'a mut self,
+        index: usize,
+    ) -> Result<BoxStream<'a, Result<Bytes, DatabaseError>>, DatabaseError>;
 
     /// A statement on the node's own state that commits together with the rows.
     async fn execute(&mut self, statement: Statement) -> Result<u64, DatabaseError>;

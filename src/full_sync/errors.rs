@@ -20,7 +20,7 @@ pub(super) fn spool_failed(path: &Path, cause: &io::Error) -> SyncError {
         return SyncError::new(Code::DiskFull, format!("The disk of {} is full.", path.display()))
             .hint("Free space there, or set TANDEM_DATA_DIR to a larger disk.");
     }
-    SyncError::new(Code::Internal, format!("The spool file {} failed: {cause}", path.display()))
+    SyncError::new(Code::DataDir, format!("The spool file {} cannot be used: {cause}.", path.display()))
         .hint("Check the data directory (TANDEM_DATA_DIR): it must exist and be writable.")
 }
 
@@ -129,7 +129,7 @@ impl From<RestoreError> for SyncError {
             }
             RestoreError::Orphans { .. } => SyncError::new(Code::ForeignKey, message)
                 .hint("Rows that only the target has may need rows that are gone, or the source holds orphans. Correct them, or mirror the source (deletes: mirror)."),
-            RestoreError::Unequal { .. } => SyncError::new(Code::VerifyFailed, message)
+            RestoreError::Unequal { .. } | RestoreError::Unreadable { .. } => SyncError::new(Code::VerifyFailed, message)
                 .hint("A trigger that is ENABLE ALWAYS, a rule or a different generated column on the target changes rows as they are written."),
             RestoreError::Superseded => SyncError::new(Code::Busy, message).hint("Wait until it has finished."),
         }

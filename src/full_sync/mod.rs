@@ -21,7 +21,7 @@ use uuid::Uuid;
 use crate::compare;
 use crate::config::Config;
 use crate::database::{Claim, Database};
-use crate::model::wire::{Accepted, InitiateBackup, PROTOCOL, ReceiveBackup};
+use crate::model::wire::{Accepted, Invitation, PROTOCOL};
 use crate::model::{
     Code, Direction, HistoryFilter, Method, Phase, SessionId, SyncError, SyncOptions, SyncRequest,
     SyncStatus, TableDigest,
@@ -104,28 +104,14 @@ impl FullSync {
         let id = new_id();
         let claim = self.claim(&id).await?;
 
-        let asked = match request.action {
-            Direction::Pull => {
-                let ask = InitiateBackup {
-                    protocol: PROTOCOL,
-                    session_id: id.clone(),
-                    started_by: started_by.to_owned(),
-                    method: Method::Backup,
-                    options: request.options.clone(),
-                };
-                client.initiate_backup(&ask).await
-            }
-            Direction::Push => {
-                let ask = ReceiveBackup {
-                    protocol: PROTOCOL,
-                    session_id: id.clone(),
-                    started_by: started_by.to_owned(),
-                    method: Method::Backup,
-                    options: request.options.clone(),
-                };
-                client.receive_backup(&ask).await
-            }
+        let invitation = Invitation {
+            protocol: PROTOCOL,
+            session_id: id.clone(),
+            started_by: started_by.to_owned(),
+            method: Method::Backup,
+            options: request.options.clone(),
         };
+        let asked = client.invite(request.action, &invitation).await;
         if let Err(error) = asked {
             claim.release().await;
             return Err(error.into());
@@ -150,50 +136,35 @@ impl FullSync {
         Ok(id)
     }
 
-    /// A peer pulls: our database is the source.
-    pub(crate) async fn serve_backup(
+    /// Takes part in a sync that a peer has started. `direction` is seen from here: its pull is our push.
+    pub(crate) async fn join(
         &self,
         peer: &str,
-        request: InitiateBackup,
+        direction: Direction,
+        request: Invitation,
     ) -> Result<Accepted, SyncError> {
         check_protocol(peer, request.protocol)?;
         refuse_unsupported(request.method, &request.options)?;
-        let (opening, claim) = self.open_for_peer(&request.session_id).await?;
+        // Of two nodes that start against each other, the one whose name comes first gets its way.
+        let opening = if *peer < *self.node.config.name {
+            self.slot.open_after_opening().await?
+        } else {
+            self.slot.open()?
+        };
+        let claim = self.claim(&request.session_id).await?;
         let by = format!("{} at {peer}", request.started_by);
         let reason = reason(request.method);
-        let status =
-            self.status(&request.session_id, Direction::Push, peer, &by, false, request.options, reason);
+        let status = self.status(&request.session_id, direction, peer, &by, false, request.options, reason);
         let session = self.open(opening, status, claim).await?;
         // A spool that cannot be made fails the session: only the supervisor gives the slot back.
-        let spool = session.offer_download().await;
+        let spool = session.offer_spool().await;
         let accepted = Accepted { status: session.progress.status() };
         self.spawn(session.clone(), async move {
             spool?;
-            respond::serve_backup(&session).await
-        });
-        Ok(accepted)
-    }
-
-    /// A peer pushes: our database is the target.
-    pub(crate) async fn receive_backup(
-        &self,
-        peer: &str,
-        request: ReceiveBackup,
-    ) -> Result<Accepted, SyncError> {
-        check_protocol(peer, request.protocol)?;
-        refuse_unsupported(request.method, &request.options)?;
-        let (opening, claim) = self.open_for_peer(&request.session_id).await?;
-        let by = format!("{} at {peer}", request.started_by);
-        let reason = reason(request.method);
-        let status =
-            self.status(&request.session_id, Direction::Pull, peer, &by, false, request.options, reason);
-        let session = self.open(opening, status, claim).await?;
-        // A spool that cannot be made fails the session: only the supervisor gives the slot back.
-        let spool = session.expect_upload().await;
-        let accepted = Accepted { status: session.progress.status() };
-        self.spawn(session.clone(), async move {
-            spool?;
-            respond::restore_upload(&session).await
+            match direction {
+                Direction::Push => respond::serve_backup(&session).await,
+                Direction::Pull => respond::restore_upload(&session).await,
+            }
         });
         Ok(accepted)
     }
@@ -205,11 +176,6 @@ impl FullSync {
         }
         self.tasks.close();
         self.tasks.wait().await;
-    }
-
-    async fn open_for_peer(&self, id: &SessionId) -> Result<(Opening, Claim), SyncError> {
-        let opening = self.slot.open()?;
-        Ok((opening, self.claim(id).await?))
     }
 
     async fn claim(&self, id: &SessionId) -> Result<Claim, SyncError> {

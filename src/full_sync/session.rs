@@ -118,16 +118,11 @@ impl Session {
         Ok((writer, spool))
     }
 
-    /// As the source of a pull: the spool exists before the peer asks for it.
-    pub(super) async fn offer_download(&self) -> Result<(), SyncError> {
+    /// For a peer's sync: the spool exists before the peer downloads from it or uploads to it.
+    pub(super) async fn offer_spool(&self) -> Result<(), SyncError> {
         let (writer, _) = self.open_spool().await?;
         *self.writer.lock().await = Some(writer);
         Ok(())
-    }
-
-    /// As the target of a push.
-    pub(super) async fn expect_upload(&self) -> Result<(), SyncError> {
-        self.offer_download().await
     }
 
     pub(super) async fn take_writer(&self) -> Option<SpoolWriter> {

@@ -1,13 +1,27 @@
 //! One sync at a time in this process: the slot that a session takes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::session::{Session, Stop};
 use crate::model::{Code, Direction, SessionId, SyncError, SyncStatus};
 
+/// Shorter than a peer waits for its answer.
+const DECISION: Duration = Duration::from_secs(10);
+
 /// Holds the running session. Cheap to clone; all clones are the same slot.
 #[derive(Clone, Default)]
-pub(super) struct Slot(Arc<Mutex<State>>);
+pub(super) struct Slot(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    state: Mutex<State>,
+    /// Somebody who was about to start has started or given up.
+    opened: Notify,
+}
 
 #[derive(Default)]
 enum State {
@@ -49,6 +63,22 @@ impl Slot {
         }
     }
 
+    /// As `open`, but waits until somebody who is about to start has started or given up.
+    pub(super) async fn open_after_opening(&self) -> Result<Opening, SyncError> {
+        let decided = async {
+            loop {
+                let opened = self.0.opened.notified();
+                if !matches!(*self.lock(), State::Opening) {
+                    break;
+                }
+                opened.await;
+            }
+        };
+        // Whoever takes longer keeps the slot, and `open` says so.
+        timeout(DECISION, decided).await.unwrap_or_default();
+        self.open()
+    }
+
     /// Lets the next session in.
     pub(super) fn free(&self) {
         let mut state = self.lock();
@@ -66,7 +96,7 @@ impl Slot {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -78,6 +108,8 @@ impl Opening {
         } else {
             *state = State::Taken(session);
         }
+        drop(state);
+        self.0.0.opened.notify_waiters();
     }
 }
 
@@ -87,6 +119,8 @@ impl Drop for Opening {
         if matches!(*state, State::Opening) {
             *state = State::Free;
         }
+        drop(state);
+        self.0.0.opened.notify_waiters();
     }
 }
 

@@ -6,7 +6,7 @@ use super::session::{Outcome, Session};
 use crate::archive::{ArchiveReader, Spool};
 use crate::compare;
 use crate::model::{Phase, Relation, Step, SyncError, SyncResult, TableDigest, text};
-use crate::restore::{self, Merged, Options, Plan, Staged};
+use crate::restore::{self, Counts, Merged, Options, Plan, Staged};
 use crate::store::Store;
 
 /// Restores the backup that the spool holds or is about to hold.
@@ -141,20 +141,25 @@ async fn verify(
     Ok(())
 }
 
-/// Equal digests prove equality. Where the target kept rows of its own the digests must differ, and the row-for-row
-/// check inside the transaction is the proof; anything else is a difference that nobody can explain.
+/// Equal digests prove equality. Where the target kept rows of its own, its hash must be greater by just theirs; a
+/// table without a key is then proven by its count, and by the row-for-row check inside the transaction. Anything else
+/// is a difference that nobody can explain.
 fn relation(ours: &[TableDigest], theirs: &[TableDigest], merged: &Merged) -> Relation {
     let differing = compare::differing(ours, theirs);
     let own_rows = merged.sum(|counts| counts.target_only);
     let unexplained: Vec<&String> = differing
         .iter()
         .filter(|name| {
-            let place = ours.iter().position(|digest| digest.name == **name);
-            place.is_none_or(|place| {
-                let expected = theirs.iter().find(|digest| digest.name == **name).map(|digest| digest.rows);
-                let target_only = merged.tables[place].target_only;
-                target_only == 0 || expected.is_none_or(|rows| rows + target_only != ours[place].rows)
-            })
+            let at = |digests: &[TableDigest]| digests.iter().position(|digest| digest.name == **name);
+            let (Some(here), Some(there)) = (at(ours), at(theirs)) else { return true };
+            let Counts { target_only, target_only_hash, .. } = merged.tables[here];
+            target_only == 0
+                || match target_only_hash {
+                    Some(hash) => {
+                        compare::with_rows(&theirs[there], target_only, hash).as_ref() != Some(&ours[here])
+                    }
+                    None => theirs[there].rows + target_only != ours[here].rows,
+                }
         })
         .collect();
     if !unexplained.is_empty() {

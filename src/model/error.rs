@@ -84,6 +84,8 @@ pub enum Code {
     /// Somebody else holds a lock on a needed table.
     Locked,
     DiskFull,
+    /// The node cannot write to its data directory.
+    DataDir,
     /// Nothing moved for too long.
     Stalled,
     Cancelled,
@@ -107,7 +109,11 @@ impl Code {
             Code::TooLarge => 413,
             Code::TooManyRequests => 429,
             Code::Internal => 500,
-            Code::PeerUnreachable | Code::DatabaseUnavailable | Code::ShuttingDown | Code::Stalled => 503,
+            Code::PeerUnreachable
+            | Code::DatabaseUnavailable
+            | Code::ShuttingDown
+            | Code::Stalled
+            | Code::DataDir => 503,
             Code::DiskFull => 507,
             _ => 422,
         }

@@ -23,19 +23,10 @@ pub struct HelloReply {
     pub database: DatabaseFacts,
 }
 
-/// Pull: asks the source to make a backup of its database and to keep it until the session ends.
+/// Asks a peer to take part in a sync: in a pull to make a backup of its database and to keep it until the session
+/// ends, in a push to be ready for an upload.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct InitiateBackup {
-    pub protocol: u32,
-    pub session_id: SessionId,
-    pub started_by: String,
-    pub method: Method,
-    pub options: SyncOptions,
-}
-
-/// Push: asks the target to be ready for an upload.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ReceiveBackup {
+pub struct Invitation {
     pub protocol: u32,
     pub session_id: SessionId,
     pub started_by: String,

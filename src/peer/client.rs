@@ -16,10 +16,10 @@ use super::{PeerError, headers};
 use crate::clock::now_us;
 use crate::config::Secret;
 use crate::model::wire::{
-    Accepted, DigestReply, DigestRequest, HelloReply, HelloRequest, InitiateBackup, PROTOCOL, ReceiveBackup,
-    Report, ReportReply, RestoreBackup,
+    Accepted, DigestReply, DigestRequest, HelloReply, HelloRequest, Invitation, PROTOCOL, Report,
+    ReportReply, RestoreBackup,
 };
-use crate::model::{Code, SessionId, SyncError};
+use crate::model::{Code, Direction, SessionId, SyncError};
 
 /// A control call is answered at once or not at all.
 const ANSWER: Duration = Duration::from_secs(15);
@@ -88,12 +88,17 @@ impl Client {
         Ok(Probe { clock_offset_us: reply.clock_us - middle_us, reply, latency })
     }
 
-    pub(crate) async fn initiate_backup(&self, request: &InitiateBackup) -> Result<Accepted, PeerError> {
-        self.call("/api/sync/initiate-backup", request, ANSWER).await
-    }
-
-    pub(crate) async fn receive_backup(&self, request: &ReceiveBackup) -> Result<Accepted, PeerError> {
-        self.call("/api/sync/receive-backup", request, ANSWER).await
+    /// Asks the peer to take part in a sync of this direction, seen from here.
+    pub(crate) async fn invite(
+        &self,
+        direction: Direction,
+        invitation: &Invitation,
+    ) -> Result<Accepted, PeerError> {
+        let path = match direction {
+            Direction::Pull => "/api/sync/initiate-backup",
+            Direction::Push => "/api/sync/receive-backup",
+        };
+        self.call(path, invitation, ANSWER).await
     }
 
     pub(crate) async fn restore_backup(&self, request: RestoreBackup) -> Result<Accepted, PeerError> {

@@ -1,7 +1,10 @@
 //! Staged rows -> the target's tables, in one transaction that proves itself before it commits.
 
+use futures::TryStreamExt;
+
 use super::{Plan, RestoreError, Staged};
-use crate::database::Statement;
+use crate::archive::TableHasher;
+use crate::database::{Incoming, Merge, Statement};
 use crate::model::{DeletePolicy, Step, TableState};
 use crate::progress::Progress;
 
@@ -25,6 +28,8 @@ pub(crate) struct Counts {
     pub unchanged: u64,
     /// Rows that only the target has, and kept.
     pub target_only: u64,
+    /// The sum of their hashes; None for a table without a key.
+    pub target_only_hash: Option<u128>,
 }
 
 impl Counts {
@@ -62,8 +67,8 @@ pub(crate) async fn merge(
     }
     for (done, &index) in plan.order.iter().enumerate() {
         progress.table(index, |table| table.state = TableState::Merging);
-        let written = transaction.upsert(index).await?;
         let staged_rows = staged.digests[index].rows;
+        let written = transaction.upsert(index, staged_rows).await?;
         let counts = &mut merged.tables[index];
         (counts.inserted, counts.updated) = (written.inserted, written.updated);
         counts.unchanged = staged_rows - written.inserted - written.updated;
@@ -93,6 +98,10 @@ pub(crate) async fn merge(
                 differences,
             });
         }
+        let counts = &mut merged.tables[index];
+        if counts.target_only > 0 && !plan.incoming[index].table.key().is_empty() {
+            counts.target_only_hash = Some(own_rows(&mut *transaction, index, &plan.incoming[index]).await?);
+        }
         progress.touch();
     }
     if transaction.execute(options.marker).await? != 1 {
@@ -100,4 +109,21 @@ pub(crate) async fn merge(
     }
     transaction.commit().await?;
     Ok(merged)
+}
+
+/// The hash of the rows that only the target has: what its table's hash is greater by than the source's.
+async fn own_rows(
+    transaction: &mut dyn Merge,
+    index: usize,
+    incoming: &Incoming,
+) -> Result<u128, RestoreError> {
+    let mut hasher = TableHasher::new(&incoming.columns);
+    let mut rows = transaction.own_rows(index).await?;
+    while let Some(chunk) = rows.try_next().await? {
+        hasher.update(&chunk).map_err(|cause| RestoreError::Unreadable {
+            table: incoming.table.name.clone(),
+            reason: cause.to_string(),
+        })?;
+    }
+    Ok(hasher.finish().1)
 }

@@ -8,7 +8,7 @@ use crate::archive::ArchiveError;
 use crate::catalog::TableName;
 use crate::database::DatabaseError;
 
-pub(crate) use merge::{Merged, Options, merge};
+pub(crate) use merge::{Counts, Merged, Options, merge};
 pub(crate) use plan::{Plan, plan};
 pub(crate) use stage::{Staged, stage};
 
@@ -28,6 +28,8 @@ pub enum RestoreError {
     Orphans { reasons: Vec<String> },
     #[error("{differences} rows of {table} are not as they were sent")]
     Unequal { table: TableName, differences: u64 },
+    #[error("the rows of {table} cannot be read: {reason}")]
+    Unreadable { table: TableName, reason: String },
     #[error("another process has taken over this database")]
     Superseded,
 }

@@ -1,8 +1,8 @@
 //! The archive's rows -> staging tables, while they arrive.
 
 use super::{Plan, RestoreError};
-use crate::archive::{ArchiveReader, ArchiveTotals, Event, SequenceValue};
-use crate::database::{Database, Loader, Staging};
+use crate::archive::{ArchiveReader, ArchiveTotals, Event, SequenceValue, TableTotals, hex};
+use crate::database::{Database, Incoming, Staging};
 use crate::model::{SessionId, Step, TableDigest, TableState};
 use crate::progress::Progress;
 
@@ -24,44 +24,21 @@ pub(crate) async fn stage(
     progress: &Progress,
 ) -> Result<Staged, RestoreError> {
     let mut staging = database.stage(session, &plan.incoming).await?;
-    progress.info(
-        Step::Convert,
-        format!("{} staging tables made from the target's definitions", plan.incoming.len()),
-    );
+    progress.info(Step::Convert, staging.way());
     let mut sums = vec![(0u64, 0u128); plan.incoming.len()];
-    let mut open: Option<(usize, Box<dyn Loader>)> = None;
     loop {
         match archive.next().await? {
             Some(Event::Table(index)) => {
-                progress.table(index, |table| table.state = TableState::Staging);
-                open = Some((index, staging.load(index).await?));
-            }
-            Some(Event::Rows(rows)) => {
-                if let Some((index, loader)) = &mut open {
-                    let count = memchr::memchr_iter(b'\n', &rows).count() as u64;
-                    loader.send(rows).await?;
-                    progress.table(*index, |table| table.rows_done += count);
-                }
-            }
-            Some(Event::EndTable(totals)) => {
-                if let Some((index, loader)) = open.take() {
-                    let loaded = loader.finish().await?;
-                    if loaded != totals.rows {
-                        let table = plan.incoming[index].table.name.clone();
-                        return Err(RestoreError::Unequal {
-                            table,
-                            differences: loaded.abs_diff(totals.rows),
-                        });
-                    }
-                    let sum = &mut sums[index];
-                    *sum = (sum.0 + totals.rows, sum.1.wrapping_add(totals.hash));
-                    let rows = sum.0;
-                    progress.table(index, |table| {
-                        table.state = TableState::Staged;
-                        table.rows_done = rows;
-                        table.rows_total = Some(rows);
-                    });
-                }
+                let totals =
+                    table(&mut *staging, index, &plan.incoming[index], &mut archive, progress).await?;
+                let sum = &mut sums[index];
+                *sum = (sum.0 + totals.rows, sum.1.wrapping_add(totals.hash));
+                let rows = sum.0;
+                progress.table(index, |table| {
+                    table.state = TableState::Staged;
+                    table.rows_done = rows;
+                    table.rows_total = Some(rows);
+                });
             }
             Some(Event::End { sequences, totals }) => {
                 let refusals = staging.refusals().await?;
@@ -71,12 +48,43 @@ pub(crate) async fn stage(
                 let digests = plan.incoming.iter().zip(sums).map(|(incoming, (rows, hash))| TableDigest {
                     name: incoming.table.name.to_string(),
                     rows,
-                    hash: format!("{hash:032x}"),
+                    hash: hex(hash),
                 });
                 return Ok(Staged { digests: digests.collect(), staging, sequences, totals });
             }
-            // The reader has returned the end already, or an error.
-            None => return Err(RestoreError::Ended),
+            // The reader refuses rows outside of a table, and has returned the end already, or an error.
+            Some(Event::Rows(_) | Event::EndTable(_)) | None => return Err(RestoreError::Ended),
+        }
+    }
+}
+
+/// Loads one section of the archive.
+async fn table(
+    staging: &mut dyn Staging,
+    index: usize,
+    incoming: &Incoming,
+    archive: &mut ArchiveReader,
+    progress: &Progress,
+) -> Result<TableTotals, RestoreError> {
+    progress.table(index, |table| table.state = TableState::Staging);
+    let mut loader = staging.load(index).await?;
+    loop {
+        match archive.next().await? {
+            Some(Event::Rows(rows)) => {
+                let count = memchr::memchr_iter(b'\n', &rows).count() as u64;
+                loader.send(rows).await?;
+                progress.table(index, |table| table.rows_done += count);
+            }
+            Some(Event::EndTable(totals)) => {
+                let loaded = loader.finish().await?;
+                return if loaded == totals.rows {
+                    Ok(totals)
+                } else {
+                    let (table, differences) = (incoming.table.name.clone(), loaded.abs_diff(totals.rows));
+                    Err(RestoreError::Unequal { table, differences })
+                };
+            }
+            Some(Event::Table(_) | Event::End { .. }) | None => return Err(RestoreError::Ended),
         }
     }
 }

@@ -241,6 +241,45 @@ async fn many_clicks_at_once_start_one_sync() {
     drop(north);
 }
 
+#[tokio::test]
+async fn a_peer_that_cannot_keep_a_backup_says_so_and_is_free_again() {
+    let (source, target) = support::databases("chinook", "chinook_schema").await;
+    let (north, south) = nodes(&source, &target).await;
+    for (action, starter, other) in [("pull", &south, "north"), ("push", &north, "south")] {
+        let responder = if action == "pull" { &north } else { &south };
+        responder.break_spool_folder();
+        let before = Written::of(&target).await;
+
+        let status = starter.sync(action, other, &options()).await;
+
+        assert_failed_cleanly(&status, None, Code::DataDir, &before, &target).await;
+        responder.mend_spool_folder();
+        let status = starter.sync(action, other, &options()).await;
+        assert_eq!(status.phase, Phase::Verified, "{status:#?}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_nodes_that_start_against_each_other_one_gets_its_way() {
+    let (source, target) = support::databases("chinook", "chinook").await;
+    let (north, south) = nodes(&source, &target).await;
+    for _ in 0..5 {
+        let options = options();
+        let (first, second) = tokio::join!(
+            north.start_sync("pull", "south", &options),
+            south.start_sync("pull", "north", &options)
+        );
+        let refused = [&first, &second].into_iter().filter(|answer| answer.is_err()).count();
+        assert_eq!(refused, 1, "{first:?} {second:?}");
+        let (winner, id) =
+            if let Ok(id) = &first { (&north, id) } else { (&south, second.as_ref().unwrap()) };
+        assert_eq!(winner.until(id, |status| status.phase.is_final()).await.phase, Phase::Verified);
+        // The loser shows the same session to its end before it can be asked again.
+        let loser = if first.is_ok() { &south } else { &north };
+        loser.until(id, |status| status.phase.is_final()).await;
+    }
+}
+
 async fn cancelled_everywhere(canceller: &Node, other: &Node, id: &str, before: &Written, target: &Database) {
     let asked = std::time::Instant::now();
     assert_eq!(canceller.cancel(id).await, StatusCode::OK);

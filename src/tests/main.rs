@@ -4,6 +4,7 @@
 mod archive;
 mod cluster;
 mod faults;
+mod first_sync;
 mod full_sync;
 mod house;
 mod sample;

@@ -16,13 +16,13 @@ pub async fn hello(request: wire::HelloRequest) -> Result<wire::HelloReply, ApiE
 
 /// Pull: makes a backup of our database for the peer.
 #[server(prefix = "/api", endpoint = "sync/initiate-backup", input = Json, output = Json)]
-pub async fn initiate_backup(request: wire::InitiateBackup) -> Result<wire::Accepted, ApiError> {
+pub async fn initiate_backup(request: wire::Invitation) -> Result<wire::Accepted, ApiError> {
     Ok(engine()?.initiate_backup(&caller()?, request).await?)
 }
 
 /// Push: gets ready for the peer's upload.
 #[server(prefix = "/api", endpoint = "sync/receive-backup", input = Json, output = Json)]
-pub async fn receive_backup(request: wire::ReceiveBackup) -> Result<wire::Accepted, ApiError> {
+pub async fn receive_backup(request: wire::Invitation) -> Result<wire::Accepted, ApiError> {
     Ok(engine()?.receive_backup(&caller()?, request).await?)
 }
 

@@ -9,14 +9,18 @@ use crate::catalog::TableName;
 use crate::sql::{Ident, Operator, Sql, join, sql};
 
 /// One sentence for each foreign key from or to one of `tables` that leads nowhere. Keys that the target itself has
-/// marked NOT VALID are not demanded.
+/// marked NOT VALID are not demanded; those that were just made again are known already.
 pub(super) async fn orphans(
     connection: &mut PgConnection,
     tables: &[TableName],
+    remade: &[Remade],
 ) -> Result<Vec<String>, DatabaseError> {
     let mut sentences = Vec::new();
-    for row in keys_touching(connection, tables).await? {
+    for row in keys_touching(connection, tables, remade).await? {
         let key = Key::new(&row);
+        if remade.iter().any(|it| it.is_proven && it.child == key.child && it.name == key.name) {
+            continue;
+        }
         let orphans: i64 = sqlx::query_scalar(key.count_orphans().into_query())
             .fetch_one(&mut *connection)
             .await
@@ -32,6 +36,14 @@ pub(super) async fn orphans(
         }
     }
     Ok(sentences)
+}
+
+/// A foreign key that was taken off and made again.
+pub(super) struct Remade {
+    pub(super) child: TableName,
+    pub(super) name: String,
+    /// False when rows contradict it.
+    pub(super) is_proven: bool,
 }
 
 struct Key {
@@ -91,8 +103,10 @@ impl Key {
 async fn keys_touching(
     connection: &mut PgConnection,
     tables: &[TableName],
+    remade: &[Remade],
 ) -> Result<Vec<PgRow>, DatabaseError> {
     let names: Vec<String> = tables.iter().map(|name| sql("{}", &[name]).as_str().to_owned()).collect();
+    let refuted: Vec<&str> = remade.iter().filter(|it| !it.is_proven).map(|it| &*it.name).collect();
     sqlx::query(
         r#"select k.conname::text as name,
                   cn.nspname::text as child_schema, c.relname::text as child, c.relkind = 'p' as child_partitioned,
@@ -115,11 +129,12 @@ async fn keys_touching(
                join pg_operator o on o.oid = u.operator
                join pg_namespace n on n.oid = o.oprnamespace
            ) columns
-           where k.contype = 'f' and k.conparentid = 0 and k.convalidated
+           where k.contype = 'f' and k.conparentid = 0 and (k.convalidated or k.conname = any($2))
              and (k.conrelid = any($1::text[]::regclass[]::oid[]) or k.confrelid = any($1::text[]::regclass[]::oid[]))
            order by 2, 3, 1"#,
     )
     .bind(&names)
+    .bind(&refuted)
     .fetch_all(connection)
     .await
     .map_err(doing("read the foreign keys"))

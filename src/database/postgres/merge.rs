@@ -4,47 +4,127 @@
 //! rules and on exclusion constraints.
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use sqlx::postgres::PgConnection;
 
 use super::super::{DatabaseError, Merge, Statement, Written};
 use super::connect::Connector;
-use super::error::doing;
+use super::direct::{self, DirectLoader};
+use super::error::{doing, failed};
+use super::rebuild::Rebuild;
 use super::staging::Staged;
 use super::statements::{self, Target};
 use super::{foreign_keys, locks, state};
+use crate::catalog::TableName;
 use crate::model::SessionId;
 use crate::sql::Sql;
 
 /// Whole tables meet whole tables here, often with statistics of a time when the target was empty. Then the planner
 /// takes a nested loop whose inner scan also walks over the rows that the very statement is inserting: quadratic,
 /// 9 minutes and more for a million rows that a hash join places in seconds.
-const PLANNER: [&str; 3] =
-    ["set local enable_nestloop = off", "set local work_mem = '64MB'", "set local jit = off"];
+const SETTINGS: [&str; 5] = [
+    "set local enable_nestloop = off",
+    "set local work_mem = '64MB'",
+    "set local jit = off",
+    // An index that is built again sorts in memory, by more than one process where the server has one to spare.
+    "set local maintenance_work_mem = '256MB'",
+    "set local default_tablespace = ''",
+];
+
+/// Staged rows from which on it pays to build the indexes of an empty table anew.
+const MANY_ROWS: u64 = 10_000;
 
 pub(super) struct PostgresMerge {
     connection: PgConnection,
     targets: Vec<Target>,
+    names: Vec<TableName>,
+    rebuild: Rebuild,
+    /// The rows that went straight into each table; empty when they are all staged.
+    direct: Vec<Option<u64>>,
 }
 
 impl PostgresMerge {
-    pub(super) async fn begin(
+    /// Makes everything ready for the transaction and opens it already when the rows can go straight into the tables.
+    pub(super) async fn prepare(
         connector: &Connector,
         session: &SessionId,
-        staged: Vec<Staged>,
+        staged: &[Staged],
     ) -> Result<Self, DatabaseError> {
         let mut connection = connector.open(session).await?;
+        demand_replica_role(&mut connection, connector.server_version).await?;
         let mut targets = Vec::with_capacity(staged.len());
         for staged in staged {
             targets.push(Target::new(&mut connection, staged).await?);
         }
-        demand_replica_role(&mut connection, connector.server_version).await?;
-        locks::begin_locked(&mut connection, &targets).await?;
-        // Triggers do not fire and foreign keys are not enforced row by row: they are checked whole in `orphans`.
-        run(&mut connection, "switch triggers off", "set local session_replication_role = replica").await?;
-        for text in PLANNER {
-            run(&mut connection, "prepare the transaction", text).await?;
+        let names = targets.iter().map(|target| target.table.name.clone()).collect();
+        let fit = direct::fit(&mut connection, &targets).await?;
+        let mut merge = Self { connection, targets, names, rebuild: Rebuild::default(), direct: Vec::new() };
+        if direct::begin(&mut merge.connection, &merge.targets, &fit).await? {
+            merge.direct = fit.into_iter().map(|fits| fits.then_some(0)).collect();
+            merge.set_up().await?;
         }
-        Ok(Self { connection, targets })
+        Ok(merge)
+    }
+
+    /// Opens the transaction, unless rows have gone into it already.
+    pub(super) async fn begin(&mut self) -> Result<(), DatabaseError> {
+        if self.direct.is_empty() {
+            locks::begin_locked(&mut self.connection, &self.targets).await?;
+            self.set_up().await?;
+        }
+        Ok(())
+    }
+
+    async fn set_up(&mut self) -> Result<(), DatabaseError> {
+        // Triggers do not fire and foreign keys are not enforced row by row: they are checked whole in `orphans`.
+        run(&mut self.connection, "switch triggers off", "set local session_replication_role = replica")
+            .await?;
+        for text in SETTINGS {
+            run(&mut self.connection, "prepare the transaction", text).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_direct(&self, index: usize) -> bool {
+        self.direct.get(index).is_some_and(Option::is_some)
+    }
+
+    /// For a table whose rows go straight in.
+    pub(super) fn loader(&mut self, index: usize) -> Option<DirectLoader<'_>> {
+        let loaded = self.direct.get_mut(index)?.as_mut()?;
+        Some(DirectLoader::new(
+            &self.targets[index],
+            &mut self.connection,
+            &mut self.rebuild,
+            &self.names,
+            loaded,
+        ))
+    }
+
+    /// Takes the indexes off an empty table into which `rows` will go, when nobody is in the way.
+    async fn take_off_indexes(&mut self, index: usize, rows: u64) -> Result<(), DatabaseError> {
+        if rows < MANY_ROWS || !direct::fit(&mut self.connection, &self.targets[index..=index]).await?[0] {
+            return Ok(());
+        }
+        run(&mut self.connection, "prepare a rebuild", "savepoint take_off").await?;
+        // It is not worth waiting for a reader.
+        run(&mut self.connection, "prepare a rebuild", "set local lock_timeout = 100").await?;
+        let taken =
+            self.rebuild.take_off(&mut self.connection, &self.targets[index].table.name, &self.names).await;
+        match taken {
+            Ok(_) => {
+                run(&mut self.connection, "prepare a rebuild", "set local lock_timeout = 5000").await?;
+                run(&mut self.connection, "prepare a rebuild", "release take_off").await
+            }
+            // A reader has the table, and the rows go in beside the indexes.
+            Err(DatabaseError::Locked { .. }) => {
+                self.rebuild.forget(&self.targets[index].table.name);
+                run(&mut self.connection, "leave the indexes", "rollback to take_off").await
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn write(&mut self, index: usize, verb: &str, statement: Sql) -> Result<u64, DatabaseError> {
@@ -64,21 +144,36 @@ impl PostgresMerge {
 #[async_trait]
 impl Merge for PostgresMerge {
     fn mode(&self) -> String {
-        "replica role: triggers are off, foreign keys are checked whole before the commit".to_owned()
+        let triggers = "replica role: triggers are off, foreign keys are checked whole before the commit";
+        match self.direct.iter().flatten().count() {
+            0 => triggers.to_owned(),
+            tables => format!("{triggers}; rows went straight into {tables} empty tables"),
+        }
     }
 
     async fn delete_surplus(&mut self, index: usize) -> Result<u64, DatabaseError> {
         let statement = statements::delete_surplus(&self.targets[index]);
+        if self.is_direct(index) {
+            return Ok(0);
+        }
         self.write(index, "delete", statement).await
     }
 
-    async fn upsert(&mut self, index: usize) -> Result<Written, DatabaseError> {
+    async fn upsert(&mut self, index: usize, rows: u64) -> Result<Written, DatabaseError> {
+        if let Some(&Some(inserted)) = self.direct.get(index) {
+            self.rebuild.put_back_indexes(&mut self.connection, &self.names[index]).await?;
+            return Ok(Written { inserted, updated: 0 });
+        }
         let target = &self.targets[index];
-        let (is_empty, insert_all) = (statements::is_empty(target), statements::insert_all(target));
-        let empty: Result<bool, _> =
-            sqlx::query_scalar(is_empty.into_query()).fetch_one(&mut self.connection).await;
-        if empty.map_err(doing(format!("look into {}", target.table.name)))? {
-            return Ok(Written { inserted: self.write(index, "insert", insert_all).await?, updated: 0 });
+        let is_empty: Result<bool, _> = sqlx::query_scalar(statements::is_empty(target).into_query())
+            .fetch_one(&mut self.connection)
+            .await;
+        if is_empty.map_err(doing(format!("look into {}", target.table.name)))? {
+            let insert_all = statements::insert_all(target);
+            self.take_off_indexes(index, rows).await?;
+            let inserted = self.write(index, "insert", insert_all).await?;
+            self.rebuild.put_back_indexes(&mut self.connection, &self.names[index]).await?;
+            return Ok(Written { inserted, updated: 0 });
         }
         let target = &self.targets[index];
         let (moved, update, insert) =
@@ -98,11 +193,15 @@ impl Merge for PostgresMerge {
     }
 
     async fn orphans(&mut self, touched: &[usize]) -> Result<Vec<String>, DatabaseError> {
-        let tables: Vec<_> = touched.iter().map(|&index| self.targets[index].table.name.clone()).collect();
-        foreign_keys::orphans(&mut self.connection, &tables).await
+        let remade = self.rebuild.put_back_foreign_keys(&mut self.connection).await?;
+        let tables: Vec<_> = touched.iter().map(|&index| self.names[index].clone()).collect();
+        foreign_keys::orphans(&mut self.connection, &tables, &remade).await
     }
 
     async fn differences(&mut self, index: usize, whole: bool) -> Result<u64, DatabaseError> {
+        if self.is_direct(index) {
+            return Ok(0);
+        }
         let missing = statements::missing(&self.targets[index]);
         let missing = self.count(index, missing).await?;
         if !whole {
@@ -113,8 +212,23 @@ impl Merge for PostgresMerge {
     }
 
     async fn row_count(&mut self, index: usize) -> Result<u64, DatabaseError> {
+        if let Some(&Some(rows)) = self.direct.get(index) {
+            return Ok(rows);
+        }
         let statement = statements::row_count(&self.targets[index]);
         self.count(index, statement).await
+    }
+
+    async fn own_rows<'a>(
+        &'a mut self,
+        index: usize,
+    ) -> Result<BoxStream<'a, Result<Bytes, DatabaseError>>, DatabaseError> {
+        let what = format!("read the own rows of {}", self.names[index]);
+        let statement = statements::own_rows(&self.targets[index]);
+        match self.connection.copy_out_raw(statement.as_str()).await {
+            Ok(rows) => Ok(rows.map_err(move |cause| failed(what.clone(), &cause)).boxed()),
+            Err(cause) => Err(failed(what, &cause)),
+        }
     }
 
     async fn execute(&mut self, statement: Statement) -> Result<u64, DatabaseError> {

@@ -3,11 +3,13 @@
 mod catalog;
 mod checks;
 mod connect;
+mod direct;
 mod error;
 mod export;
 mod foreign_keys;
 mod locks;
 mod merge;
+mod rebuild;
 mod sequences;
 mod snapshot;
 mod staging;

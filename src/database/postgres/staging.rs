@@ -22,10 +22,10 @@ pub(super) fn prefix(session: &SessionId) -> String {
 }
 
 pub(super) struct PostgresStaging {
-    connector: Connector,
-    session: SessionId,
     pool: PgPool,
     tables: Vec<Staged>,
+    /// None once it has begun.
+    merge: Option<PostgresMerge>,
 }
 
 /// A table of the target beside the staging table of its incoming rows.
@@ -48,29 +48,51 @@ impl PostgresStaging {
             .connect_with(options)
             .await
             .map_err(|cause| super::error::connecting(&cause))?;
-        let mut staged = Vec::with_capacity(tables.len());
-        for (index, incoming) in tables.iter().enumerate() {
-            let stage = TableName::new("tandem", format!("{}{index}", prefix(session)));
+        let stage = |index| TableName::new("tandem", format!("{}{index}", prefix(session)));
+        let incoming = tables.iter().cloned().enumerate();
+        let tables: Vec<Staged> =
+            incoming.map(|(index, incoming)| Staged { incoming, stage: stage(index) }).collect();
+        let merge = PostgresMerge::prepare(connector, session, &tables).await?;
+        for (index, Staged { incoming, stage }) in tables.iter().enumerate() {
+            if merge.is_direct(index) {
+                continue;
+            }
             // Column types, lengths and collations of the target, none of its constraints.
             sqlx::query(
                 sql(
                     "create unlogged table {} with (autovacuum_enabled = false) as select {} from {} with no data",
-                    &[&stage, &names(&incoming.columns), &incoming.table.name],
+                    &[stage, &names(&incoming.columns), &incoming.table.name],
                 )
                 .into_query(),
             )
             .execute(&pool)
             .await
             .map_err(doing(format!("make a staging table for {}", incoming.table.name)))?;
-            staged.push(Staged { incoming: incoming.clone(), stage });
         }
-        Ok(Self { connector: connector.clone(), session: session.clone(), pool, tables: staged })
+        Ok(Self { pool, tables, merge: Some(merge) })
+    }
+
+    fn is_direct(&self, index: usize) -> bool {
+        self.merge.as_ref().is_some_and(|merge| merge.is_direct(index))
     }
 }
 
 #[async_trait]
 impl Staging for PostgresStaging {
-    async fn load(&mut self, index: usize) -> Result<Box<dyn Loader>, DatabaseError> {
+    fn way(&self) -> String {
+        let direct = (0..self.tables.len()).filter(|&index| self.is_direct(index)).count();
+        match (direct, self.tables.len() - direct) {
+            (0, staged) => format!("{staged} staging tables made from the target's definitions"),
+            (direct, staged) => format!(
+                "The target is empty: rows go straight into {direct} tables, whose readers wait for the commit, and into {staged} staging tables"
+            ),
+        }
+    }
+
+    async fn load<'a>(&'a mut self, index: usize) -> Result<Box<dyn Loader + 'a>, DatabaseError> {
+        if let Some(loader) = self.merge.as_mut().and_then(|merge| merge.loader(index)) {
+            return Ok(Box::new(loader));
+        }
         let staged = &self.tables[index];
         let what = format!("load rows for {}", staged.incoming.table.name);
         let statement = sql("copy {} ({}) from stdin", &[&staged.stage, &names(&staged.incoming.columns)]);
@@ -82,9 +104,9 @@ impl Staging for PostgresStaging {
 
     async fn refusals(&mut self) -> Result<Vec<String>, DatabaseError> {
         let mut found = Vec::new();
-        for staged in &self.tables {
+        for (index, staged) in self.tables.iter().enumerate() {
             let key = staged.incoming.table.key();
-            if staged.incoming.unique || key.is_empty() {
+            if staged.incoming.unique || key.is_empty() || self.is_direct(index) {
                 continue;
             }
             let twice: i64 = sqlx::query_scalar(
@@ -109,13 +131,20 @@ impl Staging for PostgresStaging {
     }
 
     async fn begin(&mut self) -> Result<Box<dyn Merge>, DatabaseError> {
-        for staged in &self.tables {
+        for (index, staged) in self.tables.iter().enumerate() {
+            if self.is_direct(index) {
+                continue;
+            }
             sqlx::query(sql("analyze {}", &[&staged.stage]).into_query())
                 .execute(&self.pool)
                 .await
                 .map_err(doing(format!("analyze the staged rows of {}", staged.incoming.table.name)))?;
         }
-        Ok(Box::new(PostgresMerge::begin(&self.connector, &self.session, self.tables.clone()).await?))
+        let Some(mut merge) = self.merge.take() else {
+            return Err(DatabaseError::Unavailable { reason: "the transaction has begun before".to_owned() });
+        };
+        merge.begin().await?;
+        Ok(Box::new(merge))
     }
 }
 

@@ -13,16 +13,19 @@ use crate::sql::{Ident, Operator, Sql, join, names, sql};
 pub(super) struct Target {
     pub(super) table: Table,
     stage: TableName,
-    columns: Vec<String>,
+    pub(super) columns: Vec<String>,
     /// The key's columns with the equality of its index; empty for a table without a key.
     key: Vec<(String, Operator)>,
+    /// The source guarantees it, or there is no key.
+    pub(super) keys_are_unique: bool,
 }
 
 impl Target {
-    pub(super) async fn new(connection: &mut PgConnection, staged: Staged) -> Result<Self, DatabaseError> {
-        let Staged { incoming, stage } = staged;
+    pub(super) async fn new(connection: &mut PgConnection, staged: &Staged) -> Result<Self, DatabaseError> {
+        let Staged { incoming, stage } = staged.clone();
         let key = equalities(connection, &incoming.table).await?;
-        Ok(Self { table: incoming.table, stage, columns: incoming.columns, key })
+        let keys_are_unique = incoming.unique || key.is_empty();
+        Ok(Self { table: incoming.table, stage, columns: incoming.columns, key, keys_are_unique })
     }
 
     /// `only`, so that tables that inherit from this one keep their rows; a partitioned root is written through.
@@ -179,6 +182,15 @@ pub(super) fn missing(target: &Target) -> Sql {
     sql(
         "select count(*) from {} s where not exists (select from {} t where {} and not ({}))",
         &[&target.stage, &target.relation(), &target.same_key(), &target.differ(&columns)],
+    )
+}
+
+/// Writes out the target's rows that were not staged. For tables with a key.
+pub(super) fn own_rows(target: &Target) -> Sql {
+    let columns = join(", ", target.columns.iter().map(|column| sql("t.{}", &[&Ident(column)])));
+    sql(
+        "copy (select {} from {} t where not exists (select from {} s where {})) to stdout",
+        &[&columns, &target.relation(), &target.stage, &target.same_key()],
     )
 }
 

@@ -51,6 +51,21 @@ impl Database {
         value
     }
 
+    /// Every definition, as pg_dump writes them.
+    pub(crate) fn schema(&self) -> String {
+        let mut command = self.cluster.command("pg_dump");
+        let output = command
+            .args(["--schema-only", "--exclude-schema=tandem", "--dbname", &self.url])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        // Its newer versions put a random word into the first and the last line.
+        let lines =
+            text.lines().filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict"));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     /// What was last taken from each sequence; nothing where none was.
     pub(crate) async fn sequences(&self) -> BTreeMap<String, Option<i64>> {
         let mut connection = self.connect().await;

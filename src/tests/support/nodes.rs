@@ -193,6 +193,19 @@ impl Node {
         std::fs::read_dir(self.data.path().join("spool")).map_or(0, Iterator::count)
     }
 
+    /// A file where the folder of the spools should be: nothing can be made in it, by nobody.
+    pub(crate) fn break_spool_folder(&self) {
+        let folder = self.data.path().join("spool");
+        std::fs::remove_dir(&folder).unwrap();
+        std::fs::write(&folder, "").unwrap();
+    }
+
+    pub(crate) fn mend_spool_folder(&self) {
+        let folder = self.data.path().join("spool");
+        std::fs::remove_file(&folder).unwrap();
+        std::fs::create_dir(&folder).unwrap();
+    }
+
     fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }

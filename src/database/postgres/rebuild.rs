@@ -1,0 +1,187 @@
+//! Indexes taken off a table before many rows go into it, and built again afterwards, all in the writing transaction.
+//!
+//! A row that goes into five indexes one by one costs about five times a row that is sorted into each of them once at
+//! the end, which is also what `pg_restore` does. Only what can be put back exactly as it was is taken off.
+
+use sqlx::Row as _;
+use sqlx::postgres::{PgConnection, PgRow};
+
+use super::super::DatabaseError;
+use super::error::doing;
+use super::foreign_keys::Remade;
+use crate::catalog::TableName;
+use crate::sql::{Definition, Ident, Sql, sql};
+
+/// What has been taken off so far.
+#[derive(Default)]
+pub(super) struct Rebuild {
+    /// By table.
+    indexes: Vec<(TableName, Sql)>,
+    foreign_keys: Vec<ForeignKey>,
+}
+
+struct ForeignKey {
+    name: String,
+    child: TableName,
+    definition: Definition,
+}
+
+impl Rebuild {
+    /// Takes off the indexes of `table` that nothing hangs on but foreign keys of `locked` tables; those go too. Locks
+    /// the tables against readers. Returns how many indexes went.
+    pub(super) async fn take_off(
+        &mut self,
+        connection: &mut PgConnection,
+        table: &TableName,
+        locked: &[TableName],
+    ) -> Result<usize, DatabaseError> {
+        let locked: Vec<String> = locked.iter().map(quoted).collect();
+        let indexes = indexes_of(connection, table, &locked).await?;
+        let oids: Vec<i64> = indexes.iter().map(|row| row.get("oid")).collect();
+        let foreign_keys = foreign_keys_to(connection, &oids).await?;
+        for row in &foreign_keys {
+            let key = ForeignKey {
+                name: row.get("name"),
+                child: TableName::new(row.get::<String, _>("schema"), row.get::<String, _>("child")),
+                definition: Definition(row.get("definition")),
+            };
+            run(connection, sql("alter table only {} drop constraint {}", &[&key.child, &Ident(&key.name)]))
+                .await?;
+            self.foreign_keys.push(key);
+        }
+        for row in &indexes {
+            let (name, definition) = (row.get::<String, _>("name"), Definition(row.get("definition")));
+            let (drop, create) = if row.get("is_constraint") {
+                (
+                    sql("alter table only {} drop constraint {}", &[table, &Ident(&name)]),
+                    sql("alter table only {} add constraint {} {}", &[table, &Ident(&name), &definition]),
+                )
+            } else {
+                let index = TableName::new(&*table.schema, &*name);
+                (sql("drop index {}", &[&index]), sql("{}", &[&definition]))
+            };
+            run(connection, drop).await?;
+            self.indexes.push((table.clone(), create));
+        }
+        Ok(indexes.len())
+    }
+
+    /// For a table whose indexes have come back by a rollback.
+    pub(super) fn forget(&mut self, table: &TableName) {
+        self.indexes.retain(|(of, _)| of != table);
+    }
+
+    /// Builds the indexes of `table` again; a value that stands twice in a unique one is an error.
+    pub(super) async fn put_back_indexes(
+        &mut self,
+        connection: &mut PgConnection,
+        table: &TableName,
+    ) -> Result<(), DatabaseError> {
+        for (_, statement) in self.indexes.extract_if(.., |(of, _)| of == table) {
+            run(connection, statement).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the foreign keys again, which proves them. One that rows contradict is made without the proof, so that
+    /// the check of all foreign keys finds and counts the rows.
+    pub(super) async fn put_back_foreign_keys(
+        &mut self,
+        connection: &mut PgConnection,
+    ) -> Result<Vec<Remade>, DatabaseError> {
+        let mut remade = Vec::with_capacity(self.foreign_keys.len());
+        for key in self.foreign_keys.drain(..) {
+            let add = sql(
+                "alter table only {} add constraint {} {}",
+                &[&key.child, &Ident(&key.name), &key.definition],
+            );
+            run(connection, sql("savepoint foreign_key", &[])).await?;
+            let is_proven = match run(connection, add.clone()).await {
+                Ok(()) => true,
+                Err(DatabaseError::Statement { sqlstate, .. }) if sqlstate == "23503" => {
+                    run(connection, sql("rollback to foreign_key", &[])).await?;
+                    run(connection, sql("{} not valid", &[&add])).await?;
+                    false
+                }
+                Err(error) => return Err(error),
+            };
+            run(connection, sql("release foreign_key", &[])).await?;
+            remade.push(Remade { child: key.child, name: key.name, is_proven });
+        }
+        Ok(remade)
+    }
+}
+
+fn quoted(table: &TableName) -> String {
+    sql("{}", &[table]).as_str().to_owned()
+}
+
+async fn run(connection: &mut PgConnection, statement: Sql) -> Result<(), DatabaseError> {
+    let done = sqlx::query(statement.into_query()).execute(connection).await;
+    done.map(|_| ()).map_err(doing("rebuild indexes and keys"))
+}
+
+/// The indexes that can be built again exactly as they are, by what the catalog says. Left where they are: what was
+/// commented, clustered on, given a tablespace, options or statistics of its own, and what a view, a publication or a
+/// foreign key that is not plain hangs on.
+async fn indexes_of(
+    connection: &mut PgConnection,
+    table: &TableName,
+    locked: &[String],
+) -> Result<Vec<PgRow>, DatabaseError> {
+    sqlx::query(
+        "select i.indexrelid::bigint as oid, c.relname::text as name, k.oid is not null as is_constraint,
+                coalesce(pg_get_constraintdef(k.oid), pg_get_indexdef(i.indexrelid)) as definition
+         from pg_index i
+         join pg_class c on c.oid = i.indexrelid
+         left join pg_constraint k on k.conindid = i.indexrelid and k.conrelid = i.indrelid and k.contype in ('p', 'u', 'x')
+         where i.indrelid = $1::text::regclass
+           and i.indisvalid and not i.indisclustered and not i.indisreplident
+           and c.reltablespace = 0 and c.reloptions is null
+           and not exists (select from pg_attribute a where a.attrelid = i.indexrelid and a.attstattarget >= 0)
+           and not exists (select from pg_description d where d.objoid in (i.indexrelid, k.oid))
+           and not exists (select from pg_shdepend d where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid)
+           and not exists (
+               select from pg_depend d
+               where (d.refclassid = 'pg_class'::regclass and d.refobjid = i.indexrelid
+                      or d.refclassid = 'pg_constraint'::regclass and d.refobjid = k.oid)
+                 and not (d.classid = 'pg_class'::regclass and d.objid = i.indexrelid)
+                 and not exists (select from pg_constraint f
+                                 where d.classid = 'pg_constraint'::regclass and f.oid = d.objid and f.contype = 'f')
+           )
+           and not exists (
+               select from pg_constraint f
+               join pg_class child on child.oid = f.conrelid
+               where f.contype = 'f' and f.conindid = i.indexrelid
+                 and (f.conparentid <> 0 or child.relkind <> 'r' or child.relispartition
+                      or not f.conrelid = any($2::text[]::regclass[])
+                      or not pg_has_role(child.relowner, 'usage')
+                      or exists (select from pg_description d where d.objoid = f.oid)
+                      or exists (select from pg_trigger t where t.tgconstraint = f.oid and t.tgenabled <> 'O'))
+           )
+         order by i.indisprimary, c.relname",
+    )
+    .bind(quoted(table))
+    .bind(locked)
+    .fetch_all(connection)
+    .await
+    .map_err(doing(format!("read the indexes of {table}")))
+}
+
+async fn foreign_keys_to(
+    connection: &mut PgConnection,
+    indexes: &[i64],
+) -> Result<Vec<PgRow>, DatabaseError> {
+    sqlx::query(
+        "select k.conname::text as name, n.nspname::text as schema, c.relname::text as child,
+                pg_get_constraintdef(k.oid) as definition
+         from pg_constraint k
+         join pg_class c on c.oid = k.conrelid
+         join pg_namespace n on n.oid = c.relnamespace
+         where k.contype = 'f' and k.conindid = any($1::bigint[]::oid[])",
+    )
+    .bind(indexes)
+    .fetch_all(connection)
+    .await
+    .map_err(doing("read the foreign keys to rebuild"))
+}
