@@ -2,6 +2,8 @@
 
 mod rate;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
