@@ -142,7 +142,7 @@ impl Engine {
 
     /// Asks the running sync to stop; the status shows when it has. `NotFound` for an unknown session, `Refused` for
     /// one that has ended already.
-    pub async fn cancel_sync(&self, session: &SessionId) -> Result<(), SyncError> {
+    pub async fn cancel_sync(&self, session: &SessionId, by: &str) -> Result<(), SyncError> {
         let Some(running) = self.full_sync.running(session) else {
             let ended = self.session(session).await?;
             let phase = ended.status.phase.as_str();
@@ -151,7 +151,7 @@ impl Engine {
                 format!("Session {session} has ended already: {phase}."),
             ));
         };
-        running.stop(Stop::Cancelled { by: format!("on {}", self.config.name) });
+        running.stop(Stop::Cancelled { by: format!("{by} on {}", self.config.name) });
         Ok(())
     }
 

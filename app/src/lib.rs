@@ -3,6 +3,12 @@
 // Views are types, and these grow deep.
 #![recursion_limit = "256"]
 
+#[cfg(not(any(erase_components, doc, doctest)))]
+compile_error!(
+    "`--cfg erase_components` is missing: RUSTFLAGS in the environment replaces what .cargo/config.toml sets. \
+     Add it there, or unset RUSTFLAGS."
+);
+
 pub mod api;
 pub mod error;
 
@@ -10,7 +16,6 @@ pub mod browser;
 pub mod calendar;
 pub mod components;
 pub mod draft;
-pub mod erase;
 pub mod format;
 pub mod json;
 pub mod live;

@@ -1,8 +1,6 @@
 //! Sentences that more than one place says.
 
-use tandem::model::{
-    DeletePolicy, Direction, Phase, Relation, Step, StepState, SyncOptions, SyncStatus, Unit,
-};
+use tandem::model::{DeletePolicy, Direction, Phase, Relation, SyncOptions};
 
 use crate::format;
 
@@ -44,28 +42,6 @@ pub fn source_and_target<'a>(direction: Direction, local: &'a str, peer: &'a str
     }
 }
 
-/// Changes per step, not per byte: screen readers speak it.
-pub fn running(status: &SyncStatus) -> String {
-    if status.phase == Phase::Cancelling {
-        return "Stopping, up to 5 seconds.".to_owned();
-    }
-    let running: Vec<u8> = status
-        .steps
-        .iter()
-        .filter(|step| step.state == StepState::Running)
-        .map(|step| step.step.number())
-        .collect();
-    match running.as_slice() {
-        [] => format!("Step {} of 5.", status.step.max(1)),
-        [one] => format!("Step {one} of 5 is running: {}.", step_name(*one)),
-        [first, .., last] => format!("Steps {first} to {last} of 5 are running."),
-    }
-}
-
-fn step_name(number: u8) -> &'static str {
-    Step::ALL.into_iter().find(|step| step.number() == number).map_or("", Step::name)
-}
-
 /// What is set, for the closed options.
 pub fn options(options: &SyncOptions) -> String {
     let compress = if options.compress { "compressed" } else { "not compressed" };
@@ -75,13 +51,6 @@ pub fn options(options: &SyncOptions) -> String {
         DeletePolicy::Mirror => "extra rows deleted",
     };
     format!("{compress}, {verify}, {deletes}")
-}
-
-/// Rows of the source: told by the session, or by its backup as soon as that is done.
-pub fn rows_total(status: &SyncStatus) -> Option<u64> {
-    let backup =
-        status.step_of(Step::Backup).filter(|step| step.state == StepState::Done && step.unit == Unit::Rows);
-    status.rows_total.or(backup.map(|step| step.done))
 }
 
 /// What was proven, in one sentence. Never "identical" for less.

@@ -24,18 +24,20 @@ export async function emptied(target: Address): Promise<void> {
   await empty(target.database_url);
 }
 
-/** The target has the source's rows, because a sync has brought them. */
-export async function inSync(target: Address, source: Address): Promise<void> {
-  const end = await ended(target, await startSync(target, 'pull', source.name, { deletes: 'mirror' }));
+/** The target has the source's rows, because a sync has brought them; returns which. */
+export async function inSync(target: Address, source: Address): Promise<string> {
+  const session = await startSync(target, 'pull', source.name, { deletes: 'mirror' });
+  const end = await ended(target, session);
   expect(end.phase, end.error?.message ?? end.message).toBe('verified');
+  return session;
 }
 
 /**
  * Holds every sync into `node` in step 4, before its first write, until the lock is released: another client has a
  * row of the sync's first table in hand. The sync gives up after some 25 s, so a test has to be quicker.
  */
-export function heldBeforeCommit(node: Address): Promise<Lock> {
-  return Lock.take(node.database_url, 'businesses', 'exclusive');
+export function heldBeforeCommit(node: Address, table = 'businesses'): Promise<Lock> {
+  return Lock.take(node.database_url, table, 'exclusive');
 }
 
 /** Holds every sync out of `node` in step 1: pg_dump waits for the table. */

@@ -13,6 +13,26 @@ import { expect, test } from '../support/fixtures.ts';
 const SHOP = resolve(import.meta.dirname, '../../src/demo/shop');
 const KEY = 'the key of both nodes';
 
+test('without a peer the panel says how to name one, and nothing can be started', async ({ page, servers }) => {
+  const alone = await OwnNode.start({
+    name: 'First Office',
+    databaseUrl: await createDatabase(servers.target.database_url, 'alone'),
+    peers: '',
+    key: KEY,
+  });
+  const panel = new Panel(page, alone);
+  await panel.signIn();
+
+  await expect(panel.status).toContainText('No other server is known yet.');
+  await expect(page.getByRole('main')).toContainText('TANDEM_PEERS');
+  await expect(panel.start('Pull')).toBeDisabled();
+  await expect(panel.start('Pull')).toHaveAccessibleDescription(/no other server/i);
+  await expect(page.getByRole('radio', { name: 'First Office' })).toBeDisabled();
+  await expectGoodLooks(page, 'full-sync-first-run');
+  await panel.leave();
+  await alone.stop();
+});
+
 test('a peer that is away is shown as offline and cannot be chosen to start', async ({ page, servers }) => {
   const nowhere = await freePort();
   const lonely = await OwnNode.start({
@@ -44,6 +64,12 @@ test('a peer with another registration key is refused, and the panel says so', a
   await panel.signIn();
 
   await expect(page.getByText(/registration key/i).filter({ visible: true }).first()).toBeVisible();
+  const card = page.locator('label').filter({ has: panel.peer(source.name) });
+  await expect(card).toContainText('Refused');
+  // Green is for what is proved.
+  await expect(card.locator('.dot--bad')).toBeVisible();
+  await expect(panel.start('Pull')).toBeDisabled();
+  await expect(panel.start('Pull')).toHaveAccessibleDescription(/registration key/i);
   await expectGoodLooks(page, 'full-sync-wrong-key');
   await panel.leave();
   await stranger.stop();

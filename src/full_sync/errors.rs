@@ -38,13 +38,19 @@ impl From<DatabaseError> for SyncError {
             }
             DatabaseError::Locked { .. } => SyncError::new(Code::Locked, message)
                 .hint("Let that session end its transaction, then start the sync again."),
-            DatabaseError::Changed { .. } => SyncError::new(Code::SchemaDiffers, capital(&message))
+            DatabaseError::Changed { .. } => SyncError::new(Code::SchemaDiffers, message)
                 .hint("Nothing was changed by the sync. Start it again."),
+            DatabaseError::MissingRight { remedy, .. } if remedy.is_empty() => {
+                SyncError::new(Code::MissingRight, message)
+                    .hint("Give this right to the role in DATABASE_URL. `tandem doctor` lists what it needs.")
+            }
             DatabaseError::MissingRight { remedy, .. } => {
                 SyncError::new(Code::MissingRight, message).hint(remedy)
             }
-            DatabaseError::Dump { .. } => SyncError::new(Code::DumpFailed, message)
-                .hint("The message is pg_dump's own. `tandem doctor` checks versions and rights."),
+            DatabaseError::Dump { reason } => {
+                SyncError::new(Code::DumpFailed, format!("The program pg_dump failed: {reason}"))
+                    .hint("The message is pg_dump's own. `tandem doctor` checks versions and rights.")
+            }
         }
     }
 }
@@ -96,13 +102,13 @@ impl From<ArchiveError> for SyncError {
             ArchiveError::Damaged { .. } => SyncError::new(Code::Damaged, message).hint(
                 "Nothing was changed. Start the sync again; if it happens again, a proxy between the servers alters the bytes.",
             ),
-            ArchiveError::Format { .. } => SyncError::new(Code::PeerVersion, capital(&error.to_string()))
+            ArchiveError::Format { .. } => SyncError::new(Code::PeerVersion, error.to_string())
                 .hint("Run the same version of Tandem on both servers."),
-            ArchiveError::Dump { .. } => SyncError::new(Code::DumpFailed, capital(&error.to_string()))
+            ArchiveError::Dump { .. } => SyncError::new(Code::DumpFailed, error.to_string())
                 .hint("This pg_dump prints what Tandem does not know. Set TANDEM_PG_BIN to another one."),
             ArchiveError::Unfit { .. } => internal(&error.to_string()),
             ArchiveError::Io { source } if source.kind() == io::ErrorKind::StorageFull => {
-                SyncError::new(Code::DiskFull, capital(&source.to_string()))
+                SyncError::new(Code::DiskFull, source.to_string())
                     .hint("Free space there, or set TANDEM_DATA_DIR to a larger disk.")
             }
             // The spool fails with the reason of whoever filled it.
@@ -128,7 +134,7 @@ impl From<BackupError> for SyncError {
 
 impl From<RestoreError> for SyncError {
     fn from(error: RestoreError) -> Self {
-        let message = capital(&error.to_string());
+        let message = error.to_string();
         match error {
             RestoreError::Database(error) => error.into(),
             RestoreError::Archive(error) => error.into(),
@@ -136,7 +142,9 @@ impl From<RestoreError> for SyncError {
                 .hint("Check the data directory (TANDEM_DATA_DIR): its disk, and whether it is writable."),
             RestoreError::Ended => SyncError::new(Code::Damaged, message).hint("Start the sync again."),
             RestoreError::Schema { remedies, .. } => SyncError::new(Code::SchemaDiffers, message).hint(remedies.join(" ")),
-            RestoreError::Rows { .. } => SyncError::new(Code::RowRefused, message).hint("Correct these rows on the source."),
+            RestoreError::Rows { .. } => {
+                SyncError::new(Code::RowRefused, message).hint("Correct these rows on the source, then start the sync again.")
+            }
             RestoreError::Orphans { .. } => SyncError::new(Code::ForeignKey, message)
                 .hint("Rows that only the target has may need rows that are gone, or the source holds orphans. Correct them, or mirror the source (deletes: mirror)."),
             RestoreError::Unequal { .. } | RestoreError::Unreadable { .. } => SyncError::new(Code::VerifyFailed, message)
@@ -144,9 +152,4 @@ impl From<RestoreError> for SyncError {
             RestoreError::Superseded => SyncError::new(Code::Busy, message).hint("Wait until it has finished."),
         }
     }
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

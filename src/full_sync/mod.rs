@@ -32,6 +32,7 @@ use crate::progress::Progress;
 use crate::store::Store;
 
 use request::{check_protocol, reason, refuse_unsupported};
+use session::AUDIT;
 pub(crate) use session::{Session, Stop};
 use slot::{Opening, Slot};
 
@@ -200,6 +201,8 @@ impl FullSync {
         claim: Claim,
     ) -> Result<Arc<Session>, SyncError> {
         self.node.store.open_session(&status).await?;
+        let (action, who) = (status.direction.as_str(), &status.started_by);
+        tracing::info!(target: AUDIT, session = %status.session_id, who, action, peer = status.peer, "sync started");
         let progress = Progress::start(status, self.publish.clone());
         let session = Arc::new(Session::new(self.node.clone(), progress, claim));
         opening.take(session.clone());

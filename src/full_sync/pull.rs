@@ -10,7 +10,7 @@ use super::errors::spool_failed;
 use super::session::{Outcome, Session};
 use super::target;
 use crate::archive::SpoolWriter;
-use crate::model::{Step, SyncError};
+use crate::model::{Step, SyncError, text};
 use crate::peer::{Client, PeerError};
 
 /// A connection that brings nothing for so long is given up and opened again where it ended.
@@ -41,7 +41,10 @@ async fn download(session: &Session, client: &Client, mut spool: SpoolWriter) ->
             Err(Failure::Final(error)) => return Err(error),
             Err(Failure::Passing(reason)) => {
                 let at = spool.len();
-                progress.warn(Step::Transfer, format!("Cut at byte {at} ({reason}); goes on there"));
+                progress.warn(
+                    Step::Transfer,
+                    format!("Cut at byte {} ({reason}); goes on there", text::count(at)),
+                );
                 pause = if at > before { Duration::from_millis(100) } else { (pause * 2).min(LONGEST_PAUSE) };
                 tokio::time::sleep(pause).await;
             }
@@ -50,7 +53,7 @@ async fn download(session: &Session, client: &Client, mut spool: SpoolWriter) ->
     let bytes = spool.len();
     spool.finish().await.map_err(|cause| spool_failed(&session.spool_path(), &cause))?;
     progress.bytes_total(bytes);
-    progress.done(Step::Transfer, format!("{bytes} bytes received"));
+    progress.done(Step::Transfer, format!("{} received", text::bytes(bytes)));
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use super::session::{Outcome, Session};
 use super::source;
 use crate::archive::Spool;
 use crate::model::wire::RestoreBackup;
-use crate::model::{Step, SyncError, SyncStatus};
+use crate::model::{Step, SyncError, SyncStatus, text};
 use crate::peer::{Client, PeerError};
 
 /// One request carries so many bytes at most: what a proxy with usual settings lets through.
@@ -63,7 +63,7 @@ async fn upload(session: &Session, client: &Client, spool: Arc<Spool>) -> Result
         }
     }
     progress.bytes_total(sent);
-    progress.done(Step::Transfer, format!("{sent} bytes sent"));
+    progress.done(Step::Transfer, format!("{} sent", text::bytes(sent)));
     retried(session, || client.restore_backup(RestoreBackup { session_id: session.id.clone(), bytes: sent }))
         .await?;
     Ok(())
@@ -79,9 +79,8 @@ async fn send(session: &Session, client: &Client, offset: u64, piece: Bytes) -> 
         there = match client.upload(&session.id, there, rest).await {
             Ok(there) => there,
             Err(error) if error.is_passing() || error.is_not_found() => {
-                session
-                    .progress
-                    .warn(Step::Transfer, format!("Cut at byte {there} ({error}); goes on there"));
+                let at = text::count(there);
+                session.progress.warn(Step::Transfer, format!("Cut at byte {at} ({error}); goes on there"));
                 size = (size / 2).max(SMALLEST_PIECE);
                 retried(session, || client.uploaded(session.id.clone())).await?
             }

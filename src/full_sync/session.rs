@@ -21,6 +21,9 @@ use crate::progress::Progress;
 /// How long the answer to a last report may wait for the end of the session here.
 const LAST_REPORT: Duration = Duration::from_secs(2);
 
+/// Where to look for who did what: the target of those lines in the log.
+pub(super) const AUDIT: &str = "audit";
+
 /// How the work of a session ended well.
 pub(crate) struct Outcome {
     pub(crate) phase: Phase,
@@ -31,6 +34,7 @@ pub(crate) struct Outcome {
 /// Why a session is made to end.
 #[derive(Debug, Clone)]
 pub(crate) enum Stop {
+    /// `admin on Head Office`
     Cancelled {
         by: String,
     },
@@ -98,11 +102,12 @@ impl Session {
             }
             first
         });
-        if first && let Stop::Cancelled { .. } = reason {
+        if first && let Stop::Cancelled { by } = reason {
+            tracing::info!(target: AUDIT, session = %self.id, who = by, "sync cancelled");
             self.progress.set(|status| {
                 if !status.phase.is_final() {
                     status.phase = Phase::Cancelling;
-                    status.message = "Stopping on both servers.".to_owned();
+                    status.message = "Stopping on both servers, up to 5 seconds.".to_owned();
                     status.eta_seconds = None;
                 }
             });
@@ -221,7 +226,7 @@ impl Session {
         }
         match remote.phase {
             Phase::Cancelling | Phase::Cancelled => {
-                self.stop(Stop::Cancelled { by: format!("at {}", self.peer) });
+                self.stop(Stop::Cancelled { by: format!("somebody on {}", self.peer) });
             }
             Phase::Failed | Phase::Interrupted => {
                 let error = remote.error.clone().unwrap_or_else(|| {

@@ -9,7 +9,7 @@ use crate::backup;
 use crate::catalog::{Catalog, Severity};
 use crate::compare;
 use crate::database::Snapshot;
-use crate::model::{Code, Comparison, Step, SyncError, SyncResult};
+use crate::model::{Code, Comparison, Step, SyncError, SyncResult, text};
 
 /// Writes what the target needs: what it lacks when `line` leads to a target that knows it, else everything. The
 /// snapshot stays open for the digests.
@@ -41,15 +41,15 @@ pub(super) async fn back_up(
         .map_err(|error| SyncError::from(error).at(Step::Backup))?;
     progress.bytes_total(totals.archive_bytes);
     progress.step(Step::Backup, totals.rows, Some(totals.rows));
-    progress.done(Step::Backup, format!("{} rows read in one snapshot", totals.rows));
+    let rows = text::counted(totals.rows, "row", "rows");
+    progress.done(Step::Backup, format!("{rows} read in one snapshot"));
     progress.info(
         Step::Backup,
         format!(
-            "{} rows of {} tables, {} bytes of text in {} bytes",
-            totals.rows,
-            snapshot.catalog().tables.len(),
-            totals.raw_bytes,
-            totals.archive_bytes
+            "{rows} of {}, {} of text in {}",
+            text::counted(snapshot.catalog().tables.len() as u64, "table", "tables"),
+            text::bytes(totals.raw_bytes),
+            text::bytes(totals.archive_bytes)
         ),
     );
     Ok(snapshot)

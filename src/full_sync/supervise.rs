@@ -125,7 +125,7 @@ fn peer_works(session: &Session) -> bool {
 fn stopped(session: &Session, reason: Option<Stop>) -> SyncError {
     let peer = &session.peer;
     match reason {
-        Some(Stop::Cancelled { by }) => SyncError::new(Code::Cancelled, format!("Cancelled {by}.")),
+        Some(Stop::Cancelled { by }) => SyncError::new(Code::Cancelled, format!("Cancelled by {by}.")),
         Some(Stop::ShuttingDown) => {
             SyncError::new(Code::Interrupted, "This server was shut down during the sync.")
                 .hint("Start the sync again when it is back.")
@@ -191,7 +191,6 @@ async fn finish(session: &Session, outcome: Result<Outcome, SyncError>) -> SyncS
     }
     status.finished_us = Some(now_us());
     status.eta_seconds = None;
-    status.bytes_per_second = 0;
     tracing::info!(session = %session.id, phase = status.phase.as_str(), message = %status.message, "sync ended");
     if let Err(error) = session.node.store.save_session(&status, &session.progress.log()).await {
         tracing::error!(session = %session.id, %error, "the end of the session was not saved; the next start closes it");

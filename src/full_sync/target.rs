@@ -7,7 +7,7 @@ use super::session::{Outcome, Session};
 use crate::archive::{ArchiveReader, Spool};
 use crate::compare;
 use crate::database::LARGE_OBJECTS;
-use crate::model::{Phase, Relation, Step, SyncError, SyncResult, TableDigest, TableState};
+use crate::model::{Phase, Relation, Step, SyncError, SyncResult, TableDigest, TableState, text};
 use crate::restore::{self, Counts, Merged, Options, Plan, Staged};
 use crate::store::Store;
 
@@ -66,11 +66,9 @@ pub(super) async fn restore(
         equal = difference.equal.into_iter().map(|(_, digest)| digest).collect();
         restore::complete(&plan, &mut staged, difference.parts, progress).await.map_err(at(Step::Convert))?;
     }
-    progress.done(Step::Convert, format!("{} rows staged and checked", staged.totals.rows));
-    progress.info(
-        Step::Convert,
-        format!("{} rows staged; every table has the hash that the source gave it", staged.totals.rows),
-    );
+    let rows = text::counted(staged.totals.rows, "row", "rows");
+    progress.done(Step::Convert, format!("{rows} staged and checked"));
+    progress.info(Step::Convert, format!("{rows} staged; every table has the hash that the source gave it"));
 
     progress.enter(Step::Restore, "One transaction: only rows that differ are written");
     let merge =
@@ -81,8 +79,11 @@ pub(super) async fn restore(
     progress.info(
         Step::Restore,
         format!(
-            "Committed: {} rows inserted, {} updated, {} deleted, {} unchanged",
-            result.inserted, result.updated, result.deleted, result.unchanged
+            "Committed: {} inserted, {} updated, {} deleted, {} unchanged",
+            text::counted(result.inserted, "row", "rows"),
+            text::count(result.updated),
+            text::count(result.deleted),
+            text::count(result.unchanged)
         ),
     );
     progress.set(|status| status.result = Some(result.clone()));
@@ -158,12 +159,17 @@ async fn verify(
     result.differing = comparison.differing;
     match &result.relation {
         Relation::Identical => {
-            progress.info(Step::Verify, format!("Identical: {tables} tables, {} rows", result.rows));
+            let tables = text::counted(tables, "table", "tables");
+            progress.info(
+                Step::Verify,
+                format!("Identical: {tables}, {}", text::counted(result.rows, "row", "rows")),
+            );
         }
         Relation::Contains { target_only_rows } => progress.info(
             Step::Verify,
             format!(
-                "Every row of the source is there; {target_only_rows} rows are the target's own and were kept"
+                "Every row of the source is there; {} of the target's own were kept",
+                text::counted(*target_only_rows, "row", "rows")
             ),
         ),
         Relation::Unverified { reason } => progress.warn(Step::Verify, reason),
@@ -214,7 +220,8 @@ fn outcome(result: SyncResult) -> Outcome {
         Relation::Contains { target_only_rows } => (
             Phase::Verified,
             format!(
-                "Verified: every row of the source is there, and {target_only_rows} rows of the target's own."
+                "Verified: every row of the source is there, and {} of the target's own.",
+                text::counted(*target_only_rows, "row", "rows")
             ),
         ),
         Relation::Unverified { reason } => (Phase::Completed, format!("Committed, not verified. {reason}")),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Step;
+use super::{Step, text};
 
 /// The one error that leaves the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -20,8 +20,9 @@ pub struct SyncError {
 }
 
 impl SyncError {
+    /// Makes a sentence of the message: the rooms' errors begin small, because they stand in the middle of others.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { step: None, code, message: message.into(), hint: String::new() }
+        Self { step: None, code, message: text::sentence(&message.into()), hint: String::new() }
     }
 
     #[must_use]

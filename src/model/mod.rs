@@ -5,6 +5,7 @@ mod node;
 mod session;
 mod status;
 mod sync;
+pub mod text;
 pub mod wire;
 
 pub use error::{Code, SyncError};

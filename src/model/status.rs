@@ -120,6 +120,7 @@ pub struct SyncStatus {
     /// Rows staged on the target.
     pub rows_done: u64,
     pub rows_total: Option<u64>,
+    /// Of the last moments while bytes move; the average of the whole transfer after it.
     pub bytes_per_second: u64,
     pub eta_seconds: Option<u64>,
     /// What is going on, in one sentence.
@@ -138,6 +139,11 @@ pub struct SyncStatus {
 }
 
 impl SyncStatus {
+    /// Bytes are on their way now.
+    pub fn is_transferring(&self) -> bool {
+        self.step_of(Step::Transfer).is_some_and(|step| step.state == StepState::Running)
+    }
+
     pub fn step_of(&self, step: Step) -> Option<&StepStatus> {
         self.steps.iter().find(|status| status.step == step)
     }

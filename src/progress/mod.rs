@@ -1,6 +1,9 @@
 //! What the rooms report while they work -> one `SyncStatus` that everybody reads.
 
 mod rate;
+mod steps;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,9 +12,9 @@ use tokio::sync::watch;
 
 use crate::catalog::TableName;
 use crate::model::{
-    LogLevel, LogLine, Phase, Sample, Step, StepState, StepStatus, SyncStatus, TableState, TableStatus, Unit,
+    LogLevel, LogLine, Phase, Sample, Step, StepState, StepStatus, SyncStatus, TableState, TableStatus,
 };
-use rate::Rate;
+use rate::{Average, Rate};
 
 /// Log lines that travel with every status.
 const LOG_TAIL: usize = 200;
@@ -35,13 +38,14 @@ struct State {
     moved: Instant,
     sampled: Instant,
     rate: Rate,
+    average: Average,
     dirty: bool,
 }
 
 impl Progress {
     /// Starts to show `status` to everybody who reads from `publish`.
     pub(crate) fn start(mut status: SyncStatus, publish: watch::Sender<Option<SyncStatus>>) -> Self {
-        status.steps = Step::ALL.into_iter().map(waiting).collect();
+        status.steps = Step::ALL.into_iter().map(steps::waiting).collect();
         let now = Instant::now();
         let state = State {
             status,
@@ -50,6 +54,7 @@ impl Progress {
             moved: now,
             sampled: now,
             rate: Rate::new(now),
+            average: Average::default(),
             dirty: true,
         };
         let progress = Self(Arc::new(Inner { state: Mutex::new(state), publish }));
@@ -162,8 +167,10 @@ impl Progress {
                     *state.step(*step) = theirs.clone();
                 }
                 match step {
-                    Step::Backup if state.status.bytes_total.is_none() => {
-                        state.status.bytes_total = remote.bytes_total;
+                    Step::Backup => {
+                        state.status.bytes_total = state.status.bytes_total.or(remote.bytes_total);
+                        state.expect(&remote.tables);
+                        state.add_up();
                     }
                     Step::Transfer => {
                         state.status.bytes_done = remote.bytes_done;
@@ -242,7 +249,10 @@ impl Progress {
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.lock();
         change(&mut state);
-        state.moved = Instant::now();
+        let now = Instant::now();
+        let transfer = state.step(Step::Transfer).state;
+        state.average.follow(transfer, now);
+        state.moved = now;
         state.dirty = true;
     }
 
@@ -258,13 +268,31 @@ impl State {
 
     fn add_up(&mut self) {
         let tables = &self.status.tables;
-        self.status.rows_done = tables.iter().map(|table| table.rows_done).sum();
-        self.status.rows_total =
+        let done = tables.iter().map(|table| table.rows_done).sum();
+        let estimated =
             tables.iter().map(|table| table.rows_total.map(|total| total.max(table.rows_done))).sum();
-        let (done, total) = (self.status.rows_done, self.status.rows_total);
+        let backup = &self.status.steps[Step::Backup as usize];
+        let total = match backup.state {
+            // The source has counted: more exact than what its statistics said before.
+            StepState::Done => Some(backup.done.max(done)),
+            _ => Option::filter(estimated, |_| !tables.is_empty()),
+        };
+        (self.status.rows_done, self.status.rows_total) = (done, total);
         let convert = self.step(Step::Convert);
         convert.done = done;
         convert.total = total;
+    }
+
+    /// Takes over how many rows the source expects in each table, where nobody here knows it yet.
+    fn expect(&mut self, source: &[TableStatus]) {
+        let tables = &mut self.status.tables;
+        if tables.is_empty() {
+            tables.extend_from_slice(source);
+        }
+        for table in tables.iter_mut().filter(|table| table.rows_total.is_none()) {
+            let expected = source.iter().find(|expected| expected.name == table.name);
+            table.rows_total = expected.and_then(|expected| expected.rows_total);
+        }
     }
 
     fn sample(&mut self) {
@@ -298,72 +326,21 @@ impl State {
             let furthest = furthest.map_or(Step::Backup, |step| step.step);
             status.step = furthest.number();
             furthest.name().clone_into(&mut status.step_name);
-            status.bytes_per_second = if status.steps[Step::Transfer as usize].state == StepState::Running {
-                self.rate.per_second()
-            } else {
-                0
+            status.bytes_per_second = match status.steps[Step::Transfer as usize].state {
+                StepState::Running => self.rate.per_second(),
+                _ => self.average.per_second(status.bytes_done),
             };
-            let fraction = fraction(status);
+            let fraction = steps::fraction(status);
             status.percent = status.percent.max((fraction * 100.0).min(99.0));
             // A guess from too little is worse than none.
             status.eta_seconds = (status.elapsed_ms > 1500 && fraction > 0.03)
                 .then(|| (status.elapsed_ms as f64 / 1000.0 * (1.0 - fraction) / fraction).round() as u64);
             if status.phase == Phase::Running {
-                status.message = running_message(status);
+                status.message = steps::message(status);
             }
         }
         let tail = self.log.len().saturating_sub(LOG_TAIL);
         SyncStatus { log: self.log[tail..].to_vec(), ..status.clone() }
-    }
-}
-
-/// How much of the whole is done, from the share of the time that each step usually takes.
-fn fraction(status: &SyncStatus) -> f64 {
-    const SHARES: [f64; 5] = [0.15, 0.15, 0.30, 0.30, 0.10];
-    status
-        .steps
-        .iter()
-        .zip(SHARES)
-        .map(|(step, share)| match (step.state, step.total) {
-            (StepState::Done, _) => share,
-            (StepState::Running, Some(total)) if total > 0 => {
-                share * (step.done as f64 / total as f64).min(1.0)
-            }
-            _ => 0.0,
-        })
-        .sum()
-}
-
-fn running_message(status: &SyncStatus) -> String {
-    let running: Vec<u8> = status
-        .steps
-        .iter()
-        .filter(|step| step.state == StepState::Running)
-        .map(|step| step.step.number())
-        .collect();
-    match running.as_slice() {
-        [] => "Starting.".to_owned(),
-        [one] => format!("Step {one} of 5 is running."),
-        [first, .., last] => format!("Steps {first} to {last} of 5 are running."),
-    }
-}
-
-fn waiting(step: Step) -> StepStatus {
-    let (unit, note) = match step {
-        Step::Backup => (Unit::Rows, "Waits"),
-        Step::Transfer => (Unit::Bytes, "Waits for the backup"),
-        Step::Convert => (Unit::Rows, "Waits for the first rows"),
-        Step::Restore => (Unit::Tables, "One transaction, when all is staged"),
-        Step::Verify => (Unit::Tables, "Both databases compared after the commit"),
-    };
-    StepStatus {
-        step,
-        name: step.name().to_owned(),
-        state: StepState::Waiting,
-        done: 0,
-        total: None,
-        unit,
-        note: note.to_owned(),
     }
 }
 

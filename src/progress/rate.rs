@@ -1,7 +1,9 @@
-//! Bytes over time -> bytes per second of the last moments.
+//! Bytes over time -> bytes per second: of the last moments while they move, on average afterwards.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+
+use crate::model::StepState;
 
 /// Long enough to be calm, short enough to show a stall.
 const WINDOW: Duration = Duration::from_millis(1500);
@@ -32,6 +34,35 @@ impl Rate {
     }
 }
 
+/// From when to when the transfer ran.
+#[derive(Default)]
+pub(super) struct Average {
+    began: Option<Instant>,
+    ended: Option<Instant>,
+}
+
+impl Average {
+    /// The transfer is in that state now.
+    pub(super) fn follow(&mut self, transfer: StepState, now: Instant) {
+        match transfer {
+            StepState::Waiting => {}
+            StepState::Running => {
+                self.began.get_or_insert(now);
+            }
+            StepState::Done | StepState::Failed => {
+                self.ended.get_or_insert(now);
+            }
+        }
+    }
+
+    /// Zero until the transfer has ended.
+    pub(super) fn per_second(&self, total: u64) -> u64 {
+        let (Some(began), Some(ended)) = (self.began, self.ended) else { return 0 };
+        let ms = ended.duration_since(began).as_millis().max(1);
+        u64::try_from(u128::from(total) * 1000 / ms).unwrap_or(u64::MAX)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,5 +80,22 @@ mod tests {
             rate.measure(start + tick * Duration::from_millis(250), 8000);
         }
         assert_eq!(rate.per_second(), 0);
+    }
+
+    #[test]
+    fn the_average_is_that_of_the_whole_transfer() {
+        let start = Instant::now();
+        let mut average = Average::default();
+        for (state, at_ms) in [
+            (StepState::Waiting, 0),
+            (StepState::Running, 100),
+            (StepState::Running, 400),
+            (StepState::Done, 2_100),
+        ] {
+            assert_eq!(average.per_second(8_000), 0);
+            average.follow(state, start + Duration::from_millis(at_ms));
+        }
+        average.follow(StepState::Done, start + Duration::from_millis(9_000));
+        assert_eq!(average.per_second(8_000), 4_000);
     }
 }

@@ -23,7 +23,8 @@ pub async fn full_sync(request: SyncRequest) -> Result<Started, ApiError> {
 /// Asks the running sync to stop; the status tells when it has.
 #[server(prefix = "/api", endpoint = "admin/sync/cancel", input = Json, output = Json)]
 pub async fn cancel(session_id: SessionId) -> Result<Done, ApiError> {
-    engine()?.cancel_sync(&session_id).await?;
+    let Who(who) = context("who is calling")?;
+    engine()?.cancel_sync(&session_id, &who).await?;
     Ok(Done {})
 }
 

@@ -1,6 +1,5 @@
 //! Asks before it stops a sync; the safe button has the focus.
 
-use crate::erase::Erase;
 use leptos::html::Dialog;
 use leptos::prelude::*;
 use tandem::model::{Phase, SyncStatus};
@@ -8,6 +7,7 @@ use tandem::model::{Phase, SyncStatus};
 use super::error_hint::ErrorHint;
 use super::icon::{Glyph, Icon};
 use crate::api::admin::Cancel;
+use crate::live::use_live;
 use crate::{browser, format, text};
 
 #[component]
@@ -15,6 +15,7 @@ pub fn CancelSync(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
     let dialog = NodeRef::<Dialog>::new();
     let cancel = ServerAction::<Cancel>::new();
     let failed = Signal::derive(move || cancel.value().get().and_then(Result::err));
+    let live = use_live();
     let is_stopping = move || status.read().phase == Phase::Cancelling || cancel.pending().get();
     Effect::new(move || {
         if let Some(Ok(_)) = cancel.value().get() {
@@ -23,7 +24,7 @@ pub fn CancelSync(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
         }
     });
     view! {
-        <button type="button" class="button button--danger" disabled=is_stopping on:click=move |_| browser::show_modal(dialog)>
+        <button type="button" class="button button--danger" disabled=move || live.is_deaf() || is_stopping() on:click=move |_| browser::show_modal(dialog)>
             <Glyph icon=Icon::Cross/>
             {move || if is_stopping() { "Stopping…" } else { "Cancel sync…" }}
         </button>
@@ -48,7 +49,7 @@ pub fn CancelSync(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
             </div>
         </dialog>
     }
-    .erase()
+    .into_any()
 }
 
 fn consequence(status: &SyncStatus) -> String {

@@ -1,6 +1,5 @@
 //! A fingerprint as a comb: one tooth per lane of tables. Equal databases are mirror images.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::Fingerprint;
 
@@ -51,7 +50,7 @@ pub fn Comb(teeth: Teeth, name: String) -> impl IntoView {
             {teeth.lanes().into_iter().map(tooth).collect_view()}
         </div>
     }
-    .erase()
+    .into_any()
 }
 
 #[cfg(test)]

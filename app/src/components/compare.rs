@@ -1,6 +1,5 @@
 //! Compares both databases on demand and says what differs; nothing is written.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::Comparison;
 
@@ -35,7 +34,7 @@ pub fn CompareNow(draft: Draft) -> impl IntoView {
             <button
                 type="button"
                 class="button button--small"
-                disabled=move || pending.get() || draft.peer_name().is_none()
+                disabled=move || live.is_deaf() || pending.get() || draft.peer_name().is_none()
                 on:click=move |_| {
                     if let Some(peer) = draft.peer_name() {
                         compare.dispatch(Compare { peer });
@@ -48,7 +47,7 @@ pub fn CompareNow(draft: Draft) -> impl IntoView {
         </div>
         <ErrorHint error=failed/>
     }
-    .erase()
+    .into_any()
 }
 
 fn verdict(comparison: &Comparison) -> String {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{Phase, SessionSummary};
 
@@ -33,7 +32,7 @@ pub fn Heartbeat(
             </ul>
         </section>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]

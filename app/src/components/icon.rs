@@ -1,6 +1,5 @@
 //! The few signs of the panel, drawn as one path each.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +51,7 @@ pub fn Glyph(icon: Icon, #[prop(optional)] small: bool) -> impl IntoView {
             <path d=icon.path()></path>
         </svg>
     }
-    .erase()
+    .into_any()
 }
 
 /// The two databases riding in tandem.

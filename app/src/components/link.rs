@@ -1,6 +1,5 @@
 //! What is between the two databases while a sync runs, and after it.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{Direction, Phase, Relation, Step, StepState, SyncStatus};
 
@@ -29,9 +28,10 @@ pub fn RunningLink(
             () if has_travelled => "wire wire--live wire--rest",
             () => "wire wire--live",
         };
-        let left = status.eta_seconds.map(|left| format!(", {} left", format::remaining(left)));
-        let pace = format!("{}{}", format::rate(status.bytes_per_second), left.unwrap_or_default());
-        let pace = (status.bytes_per_second > 0).then(|| view! { <b>{pace}</b><br/> });
+        let rate = status.is_transferring().then(|| format::rate(status.bytes_per_second).to_string());
+        let left = status.eta_seconds.map(|left| format!("{} left", format::remaining(left)));
+        let pace: Vec<String> = [rate, left].into_iter().flatten().collect();
+        let pace = (!pace.is_empty()).then(|| view! { <b>{pace.join(", ")}</b><br/> });
         view! {
             <div class="link">
                 <div class="link__big">{format::percent(status.percent)}<small>"%"</small></div>
@@ -45,19 +45,19 @@ pub fn RunningLink(
             </div>
         }
     })
-    .erase()
+    .into_any()
 }
 
 #[component]
 pub fn EndedLink(status: SyncStatus) -> impl IntoView {
     match (&status.result, status.phase) {
         (Some(result), Phase::Verified | Phase::Completed) => {
-            view! { <Committed relation=result.relation.clone() status=status.clone()/> }.erase()
+            view! { <Committed relation=result.relation.clone() status=status.clone()/> }.into_any()
         }
         (Some(_), _) => {
-            view! { <Committed relation=Relation::Unverified { reason: String::new() } status/> }.erase()
+            view! { <Committed relation=Relation::Unverified { reason: String::new() } status/> }.into_any()
         }
-        (None, _) => view! { <Cut status/> }.erase(),
+        (None, _) => view! { <Cut status/> }.into_any(),
     }
 }
 
@@ -92,7 +92,7 @@ fn Committed(relation: Relation, status: SyncStatus) -> impl IntoView {
             <p class="link__text">{sentence.clone()}<br/>{what}{is_proven.then_some(", compared after the commit")}</p>
         </div>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -111,5 +111,5 @@ fn Cut(status: SyncStatus) -> impl IntoView {
             <p class="link__text">{took}</p>
         </div>
     }
-    .erase()
+    .into_any()
 }

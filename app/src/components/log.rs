@@ -1,6 +1,5 @@
 //! The log of a sync, on demand; while it runs it follows the newest line.
 
-use crate::erase::Erase;
 use leptos::html::Div;
 use leptos::prelude::*;
 use tandem::model::{LogLevel, LogLine};
@@ -38,7 +37,7 @@ pub fn Log(
             </div>
         </details>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -53,11 +52,11 @@ fn Line(line: LogLine) -> impl IntoView {
         <li data-level=level>
             <span>{line.number}</span>
             <span>{format::clock(line.elapsed_ms / 1000)}</span>
-            <span>{step.to_lowercase()}</span>
+            <span>{step.to_ascii_lowercase()}</span>
             <span>{level.map(|level| view! { <span class="vh">{level}": "</span> })}{line.text}</span>
         </li>
     }
-    .erase()
+    .into_any()
 }
 
 /// Stays at the end, unless the reader has scrolled up.

@@ -1,6 +1,5 @@
 //! Times: in UTC from the server, in the reader's own zone once the page is live.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 
 use crate::calendar::{self, Precision};
@@ -17,7 +16,7 @@ pub fn Moment(#[prop(into)] us: Signal<i64>, #[prop(optional)] with_seconds: boo
         let zone = if live.is_mounted.get() { "" } else { " UTC" };
         format!("{}{zone}", calendar::moment(us, live.now_us.get(), zone_minutes(live, us), precision))
     });
-    view! { <time datetime=move || calendar::iso(us.get())>{text}</time> }.erase()
+    view! { <time datetime=move || calendar::iso(us.get())>{text}</time> }.into_any()
 }
 
 /// `4 min ago`; goes on by itself.

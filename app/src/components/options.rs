@@ -1,6 +1,5 @@
 //! Method and options; closed, they say what is set.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{DeletePolicy, Direction, Method};
 
@@ -17,10 +16,11 @@ pub fn How(draft: Draft) -> impl IntoView {
         }
         _ => "Takes the fastest way that both servers can go, and says why.",
     };
+    let live = use_live();
     view! {
         <section class="panel" aria-label="How">
             <div class="panel__body stack stack--close">
-                <fieldset>
+                <fieldset disabled=move || live.is_deaf()>
                     <legend class="group__legend">"Method"</legend>
                     <div class="segments">
                         <MethodChoice draft method=Method::Auto label="Auto"/>
@@ -39,7 +39,7 @@ pub fn How(draft: Draft) -> impl IntoView {
             </details>
         </section>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -71,7 +71,7 @@ fn Options(draft: Draft) -> impl IntoView {
     let verify = move || draft.options.read().verify;
     view! {
         <div class="options">
-            <fieldset>
+            <fieldset disabled=move || live.is_deaf()>
                 <legend class="options__name">"Transfer"</legend>
                 <label class="choice">
                     <input class="check" type="checkbox" checked=compress prop:checked=compress
@@ -86,14 +86,14 @@ fn Options(draft: Draft) -> impl IntoView {
                     <span class="choice__why">"Compares both databases once more after the commit"</span>
                 </label>
             </fieldset>
-            <fieldset>
+            <fieldset disabled=move || live.is_deaf()>
                 <legend class="options__name">"Rows only " {target} " has"</legend>
                 <Deletes draft policy=DeletePolicy::Keep label="Keep" why="They stay as they are"/>
                 <Deletes draft policy=DeletePolicy::Mirror label="Delete" why="It becomes identical to the other server"/>
             </fieldset>
         </div>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]

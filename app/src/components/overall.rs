@@ -1,16 +1,15 @@
 //! The whole sync in five figures and one bar.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::SyncStatus;
 
-use crate::{format, text};
+use crate::format;
 
 #[component]
 pub fn Overall(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
     (move || {
         let status = status.read();
-        let percent = format!("{:.1}", status.percent);
+        let percent = format::decimal(status.percent);
         view! {
             <div class="overall">
                 <progress class="bar bar--big" max="100" value=percent aria-label="Whole sync"></progress>
@@ -18,7 +17,7 @@ pub fn Overall(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
             </div>
         }
     })
-    .erase()
+    .into_any()
 }
 
 /// Name, number, and what stands smaller beside it.
@@ -35,13 +34,14 @@ fn figures(status: &SyncStatus) -> [Figure; 5] {
             (done.number, done.unit.to_owned())
         }
     };
-    let all_rows = text::rows_total(status).map(|total| format!("of {}", format::count(total)));
+    let all_rows = status.rows_total.map(|total| format!("of {}", format::count(total)));
     let rate = format::rate(status.bytes_per_second);
+    let kind = if status.is_transferring() || status.bytes_per_second == 0 { "" } else { " on average" };
     let left = status.eta_seconds.map_or_else(|| "unknown".to_owned(), format::clock);
     [
         ("Bytes", bytes.0, bytes.1),
         ("Rows staged", format::count(status.rows_done), all_rows.unwrap_or_default()),
-        ("Speed", rate.number, rate.unit.to_owned()),
+        ("Speed", rate.number, format!("{}{kind}", rate.unit)),
         ("Elapsed", format::clock(status.elapsed_ms / 1000), String::new()),
         ("Remaining", left, String::new()),
     ]

@@ -1,6 +1,5 @@
 //! Two names and the arrow between them: this server is always the left one, only the arrow turns.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::Direction;
 
@@ -22,5 +21,5 @@ pub fn Pair(local: String, peer: String, direction: Direction) -> impl IntoView 
             <span class="pair__n" title=peer_title>{peer}</span>
         </span>
     }
-    .erase()
+    .into_any()
 }

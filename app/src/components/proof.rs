@@ -1,6 +1,5 @@
 //! What was done to each table of the target, and the facts of the session beside it.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{SyncResult, SyncStatus, TableStatus};
 
@@ -28,7 +27,7 @@ pub fn PerTable(status: SyncStatus) -> impl IntoView {
             })}
         </section>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -49,7 +48,7 @@ fn Table(caption: String, tables: Vec<TableStatus>) -> impl IntoView {
             <tbody>{tables.into_iter().map(|table| view! { <Line table/> }).collect_view()}</tbody>
         </table>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -66,7 +65,7 @@ fn Line(table: TableStatus) -> impl IntoView {
             <td class="num drop" data-label="Rows now">{format::count(now)}</td>
         </tr>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -97,7 +96,7 @@ pub fn SessionFacts(status: SyncStatus) -> impl IntoView {
             </div>
         </section>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -111,5 +110,5 @@ fn ResultFacts(result: SyncResult) -> impl IntoView {
         <dt>"Sequences raised"</dt><dd>{format::count(result.sequences_raised)}</dd>
         {skipped.into_iter().map(|skipped| view! { <dt>"Skipped"</dt><dd>{skipped.name} ": " {skipped.reason}</dd> }).collect_view()}
     }
-    .erase()
+    .into_any()
 }

@@ -1,6 +1,5 @@
 //! The frame's own column: brand, this node, navigation, how fresh the page is, colour scheme, sign out.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use leptos_router::components::A;
 
@@ -57,7 +56,7 @@ pub fn Rail(theme: RwSignal<Theme>) -> impl IntoView {
             </form>
         </div>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -65,10 +64,11 @@ fn Freshness() -> impl IntoView {
     let live = use_live();
     let dot = move || match live.connection.get() {
         Connection::Live => "dot",
-        Connection::Polling => "dot dot--busy",
+        Connection::Connecting | Connection::Polling => "dot dot--busy",
         Connection::Offline { .. } => "dot dot--off",
     };
     let word = move || match live.connection.get() {
+        Connection::Connecting => "Connecting".to_owned(),
         Connection::Live => "Live".to_owned(),
         Connection::Polling => "Polling".to_owned(),
         Connection::Offline { since_us } => {

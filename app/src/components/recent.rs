@@ -1,6 +1,5 @@
 //! The last syncs, each one line.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use leptos_router::components::A;
 use tandem::model::SessionSummary;
@@ -26,13 +25,13 @@ pub fn Recent() -> impl IntoView {
                 <A href="/history" attr:class="text">"All in history"</A>
             </div>
             {move || if is_empty.get() {
-                view! { <p class="panel__body muted">"None yet. The first one will be listed here."</p> }.erase()
+                view! { <p class="panel__body muted">"None yet. The first one will be listed here."</p> }.into_any()
             } else {
-                view! { <ul class="recent">{lines}</ul> }.erase()
+                view! { <ul class="recent">{lines}</ul> }.into_any()
             }}
         </section>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -49,7 +48,7 @@ fn Line(session: SessionSummary) -> impl IntoView {
             <span class="recent__when"><Age us=session.finished_us.unwrap_or(session.started_us)/></span>
         </li>
     }
-    .erase()
+    .into_any()
 }
 
 fn what(session: &SessionSummary) -> String {

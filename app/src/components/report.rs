@@ -1,6 +1,5 @@
 //! A sync that has ended, whole: the stage, what changed or why nothing did, and the log.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{LogLine, SyncResult, SyncStatus};
 
@@ -31,11 +30,11 @@ pub fn Report(status: SyncStatus, log: Vec<LogLine>) -> impl IntoView {
     view! {
         <Stage here there><EndedLink status=ended/></Stage>
         {match status.result.clone() {
-            Some(result) => view! { <Committed result status log/> }.erase(),
-            None => view! { <NotCommitted status log/> }.erase(),
+            Some(result) => view! { <Committed result status log/> }.into_any(),
+            None => view! { <NotCommitted status log/> }.into_any(),
         }}
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -47,7 +46,7 @@ fn Committed(result: SyncResult, status: SyncStatus, log: Vec<LogLine>) -> impl 
             <div><SessionFacts status=status.clone()/><Throughput status=Signal::stored(status)/></div>
         </div>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -62,5 +61,5 @@ fn NotCommitted(status: SyncStatus, log: Vec<LogLine>) -> impl IntoView {
             <Steps status=Signal::stored(status)/>
         </section>
     }
-    .erase()
+    .into_any()
 }

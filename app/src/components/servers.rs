@@ -1,6 +1,5 @@
 //! The servers to sync with, as radio buttons; the local one is shown and cannot be chosen.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{Peer, Presence};
 
@@ -27,7 +26,7 @@ pub fn Servers(draft: Draft) -> impl IntoView {
         all.cloned().map(|peer| view! { <Server peer draft/> }).collect_view()
     };
     view! {
-        <fieldset aria-labelledby="servers">
+        <fieldset aria-labelledby="servers" disabled=move || live.is_deaf()>
             <div class="servers__head">
                 <h2 class="group__legend" id="servers">"Sync with"</h2>
                 <button
@@ -46,7 +45,7 @@ pub fn Servers(draft: Draft) -> impl IntoView {
             <ErrorHint error=failed/>
         </fieldset>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -78,13 +77,14 @@ fn Server(peer: Peer, draft: Draft) -> impl IntoView {
             <span class="server__state" id=state_id><State peer/></span>
         </label>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
 fn State(peer: Peer) -> impl IntoView {
     if peer.is_local {
-        return view! { <span class="badge">"Local"</span><span class="muted">"this server"</span> }.erase();
+        return view! { <span class="badge">"Local"</span><span class="muted">"this server"</span> }
+            .into_any();
     }
     let (dot, word) = match peer.presence {
         Presence::Online => ("dot", "Online"),
@@ -93,14 +93,14 @@ fn State(peer: Peer) -> impl IntoView {
         Presence::Refused => ("dot dot--bad", "Refused"),
     };
     let detail = match (peer.presence, peer.last_seen_us) {
-        (Presence::Online, _) => peer.latency_ms.map(|ms| format!("{ms:.0} ms").erase()),
-        (_, Some(seen)) => Some(view! { "seen " <Age us=seen/> }.erase()),
+        (Presence::Online, _) => peer.latency_ms.map(|ms| format!("{} ms", ms.round() as u64).into_any()),
+        (_, Some(seen)) => Some(view! { "seen " <Age us=seen/> }.into_any()),
         (Presence::Unknown, None) => None,
-        (_, None) => Some("never seen".erase()),
+        (_, None) => Some("never seen".into_any()),
     };
     view! {
         <span class="online"><span class=dot aria-hidden="true"></span>{word}</span>
         <span class="muted">{detail}</span>
     }
-    .erase()
+    .into_any()
 }

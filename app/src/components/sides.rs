@@ -6,7 +6,7 @@ use tandem::model::{
 
 use super::comb::Teeth;
 use super::stage::{Badge, Side};
-use crate::{format, text};
+use crate::format;
 
 /// Which card is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub fn running(
                 (Badge::STAGED, vec![("Rows staged", format::count(status.rows_done)), ("Received", bytes)])
             }
             Role::Source => {
-                let rows = text::rows_total(status).map_or("counting".to_owned(), format::count);
+                let rows = status.rows_total.map_or("counting".to_owned(), format::count);
                 (Badge::READ, vec![("Rows", rows), ("Sent", bytes)])
             }
         };

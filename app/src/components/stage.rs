@@ -1,6 +1,5 @@
 //! Two databases facing each other: this server left, the other one right, what is between them in the middle.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 
 use super::comb::{Comb, Teeth};
@@ -48,7 +47,7 @@ pub fn Stage(
             <Database side=there place="there" role="Other server"/>
         </div>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -71,5 +70,5 @@ fn Database(side: Signal<Side>, place: &'static str, role: &'static str) -> impl
             </article>
         }
     })
-    .erase()
+    .into_any()
 }

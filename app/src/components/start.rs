@@ -1,6 +1,5 @@
 //! The consequence, then the button.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{DeletePolicy, Peer, Presence};
 
@@ -30,7 +29,7 @@ pub fn Start(draft: Draft) -> impl IntoView {
                 <button
                     type="button"
                     class="button button--primary button--wide"
-                    disabled=move || obstacle.read().is_some() || start.pending().get()
+                    disabled=move || live.is_deaf() || obstacle.read().is_some() || start.pending().get()
                     aria-describedby=move || obstacle.read().is_some().then_some("obstacle")
                     on:click=move |_| {
                         if let Some(request) = draft.request() {
@@ -44,7 +43,7 @@ pub fn Start(draft: Draft) -> impl IntoView {
             </div>
         </section>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -61,8 +60,8 @@ fn Consequence(draft: Draft) -> impl IntoView {
             {move || {
                 let (source, target) = names();
                 match draft.options.read().deletes {
-                    DeletePolicy::Mirror => view! { <b>{target}</b> " becomes identical to " <b>{source}</b> "." }.erase(),
-                    DeletePolicy::Keep => view! { <b>{target}</b> " gets every row of " <b>{source}</b> "." }.erase(),
+                    DeletePolicy::Mirror => view! { <b>{target}</b> " becomes identical to " <b>{source}</b> "." }.into_any(),
+                    DeletePolicy::Keep => view! { <b>{target}</b> " gets every row of " <b>{source}</b> "." }.into_any(),
                 }
             }}
         </p>

@@ -1,24 +1,22 @@
 //! The five steps; several can run at once, and none ever moves.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{Phase, Step, StepState, StepStatus, SyncStatus, Unit};
 
 use super::icon::{Glyph, Icon};
-use crate::{format, text};
+use crate::format;
 
 #[component]
 pub fn Steps(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
     (move || {
         let status = status.read();
-        let lines = Step::ALL.map(|step| line(step, seen(step, &status), is_stopped(&status)));
+        let lines = Step::ALL.map(|step| line(step, status.step_of(step), is_stopped(&status)));
         view! { <ol class="steps">{lines.collect_view()}</ol> }
     })
-    .erase()
+    .into_any()
 }
 
-fn line(step: Step, line: Option<StepStatus>, is_stopped: bool) -> impl IntoView {
-    let line = line.as_ref();
+fn line(step: Step, line: Option<&StepStatus>, is_stopped: bool) -> impl IntoView + use<> {
     let state = line.map_or(StepState::Waiting, |line| line.state);
     let (max, value) = bar(line);
     let (icon, name, figure) = match state {
@@ -34,8 +32,8 @@ fn line(step: Step, line: Option<StepStatus>, is_stopped: bool) -> impl IntoView
         _ => "bar",
     };
     let sign = match icon {
-        Some(icon) => view! { <Glyph icon/> }.erase(),
-        None => step.number().erase(),
+        Some(icon) => view! { <Glyph icon/> }.into_any(),
+        None => step.number().into_any(),
     };
     view! {
         <li class="step" data-state=name>
@@ -56,15 +54,6 @@ fn line(step: Step, line: Option<StepStatus>, is_stopped: bool) -> impl IntoView
 /// Stopped on purpose or from outside: not a failure of the step.
 fn is_stopped(status: &SyncStatus) -> bool {
     matches!(status.phase, Phase::Cancelled | Phase::Interrupted)
-}
-
-/// The step as it is told; staging is measured by the rows of the source as soon as they are known.
-fn seen(step: Step, status: &SyncStatus) -> Option<StepStatus> {
-    let mut line = status.step_of(step)?.clone();
-    if line.unit == Unit::Rows && line.total.is_none() && step == Step::Convert {
-        line.total = text::rows_total(status);
-    }
-    Some(line)
 }
 
 /// Maximum and value of the bar. An empty step that is done is full.

@@ -1,6 +1,5 @@
 //! A sync that was not committed: is my data safe, what happened, why, what now.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use leptos_router::components::A;
 use tandem::model::{Code, Phase, Step, SyncStatus};
@@ -37,7 +36,7 @@ pub fn Stopped(status: SyncStatus) -> impl IntoView {
             </div>
         </section>
     }
-    .erase()
+    .into_any()
 }
 
 /// The proof that nothing was changed.
@@ -62,7 +61,7 @@ pub fn AsItWas(status: SyncStatus) -> impl IntoView {
             </ul>
         </section>
     }
-    .erase()
+    .into_any()
 }
 
 /// What happened, why, and the engine's advice.

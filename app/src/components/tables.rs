@@ -1,6 +1,5 @@
 //! Progress per table, in the tables' own order; of many only those that move or failed, the rest on demand.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{SyncStatus, TableState, TableStatus};
 
@@ -32,7 +31,7 @@ pub fn Tables(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
             </Show>
         </section>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -59,7 +58,7 @@ fn Line(table: TableStatus) -> impl IntoView {
             <span class="r"><b>{number}</b>" "{rest}</span>
         </li>
     }
-    .erase()
+    .into_any()
 }
 
 fn is_active(state: TableState) -> bool {

@@ -1,8 +1,8 @@
 //! Auto, light or dark.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 
+use crate::live::use_live;
 use crate::theme::Theme;
 
 /// `group` keeps two switches on one page apart.
@@ -22,11 +22,12 @@ pub fn ThemeSwitch(theme: RwSignal<Theme>, group: &'static str) -> impl IntoView
             </label>
         }
     };
+    let live = use_live();
     view! {
-        <fieldset class="theme">
+        <fieldset class="theme" disabled=move || live.is_deaf()>
             <legend class="vh">"Colour scheme"</legend>
             {Theme::ALL.map(choice).collect_view()}
         </fieldset>
     }
-    .erase()
+    .into_any()
 }

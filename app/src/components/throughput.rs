@@ -1,10 +1,9 @@
 //! Bytes a second over the time of the sync, as a small graph.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{Sample, SyncStatus};
 
-use crate::format;
+use crate::format::{self, decimal};
 
 const WIDTH: f64 = 320.0;
 const HEIGHT: f64 = 100.0;
@@ -13,8 +12,9 @@ const HEIGHT: f64 = 100.0;
 pub fn Throughput(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
     (move || {
         let status = status.read();
-        let graph = Graph::new(&status.samples);
-        let now = (!status.phase.is_final())
+        let is_running = status.is_transferring();
+        let graph = Graph::new(&status.samples, (!is_running).then_some(status.bytes_per_second));
+        let now = is_running
             .then(|| view! { <b>{format::rate(status.bytes_per_second).to_string()}</b>", " });
         view! {
             <section class="panel panel--fill" aria-labelledby="speed">
@@ -46,7 +46,7 @@ pub fn Throughput(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
             </section>
         }
     })
-    .erase()
+    .into_any()
 }
 
 /// The samples as paths in a box of 320 × 100.
@@ -64,23 +64,27 @@ struct Graph {
 }
 
 impl Graph {
-    fn new(samples: &[Sample]) -> Self {
+    /// `average` of the whole transfer is more exact than that of the samples, once it is known.
+    fn new(samples: &[Sample], average: Option<u64>) -> Self {
         let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return Self::default() };
         let highest = samples.iter().map(|sample| sample.bytes_per_second).max().unwrap_or_default();
-        let mean = samples.iter().map(|sample| sample.bytes_per_second).sum::<u64>() / samples.len() as u64;
-        let top = round_up(highest);
+        let measured =
+            || samples.iter().map(|sample| sample.bytes_per_second).sum::<u64>() / samples.len() as u64;
+        let mean = average.filter(|average| *average > 0).unwrap_or_else(measured);
+        let top = round_up(highest.max(mean));
         let until_ms = last.at_ms.max(1);
         let x = |sample: &Sample| sample.at_ms as f64 / until_ms as f64 * WIDTH;
         let mut line = String::new();
         for sample in samples {
             let y = HEIGHT - sample.bytes_per_second as f64 / top as f64 * HEIGHT;
             let command = if line.is_empty() { 'M' } else { 'L' };
-            line.push_str(&format!("{command}{:.1} {y:.1}", x(sample)));
+            line.push_str(&format!("{command}{} {}", decimal(x(sample)), decimal(y)));
         }
         let mut from_x = x(first);
         if let [only] = samples {
             let y = HEIGHT - only.bytes_per_second as f64 / top as f64 * HEIGHT;
-            line = format!("M0.0 {y:.1}L{WIDTH:.1} {y:.1}");
+            let (y, right) = (decimal(y), decimal(WIDTH));
+            line = format!("M0.0 {y}L{right} {y}");
             from_x = 0.0;
         }
         Self { line, from_x, to_x: x(last), until_ms, top, mean, highest }
@@ -90,14 +94,14 @@ impl Graph {
         if self.line.is_empty() {
             return String::new();
         }
-        format!("{}L{:.1} 100L{:.1} 100Z", self.line, self.to_x, self.from_x)
+        format!("{}L{} 100L{} 100Z", self.line, decimal(self.to_x), decimal(self.from_x))
     }
 
     fn mean_line(&self) -> String {
         if self.top == 0 {
             return String::new();
         }
-        format!("M0 {:.1}H320", HEIGHT - self.mean as f64 / self.top as f64 * HEIGHT)
+        format!("M0 {}H320", decimal(HEIGHT - self.mean as f64 / self.top as f64 * HEIGHT))
     }
 
     fn mean_text(&self) -> String {
@@ -148,13 +152,13 @@ mod tests {
             Sample { at_ms: 500, bytes_per_second: 10 },
             Sample { at_ms: 1_000, bytes_per_second: 5 },
         ];
-        let graph = Graph::new(&samples);
+        let graph = Graph::new(&samples, None);
         assert_eq!(graph.line, "M0.0 100.0L160.0 0.0L320.0 50.0");
         assert_eq!(graph.area(), "M0.0 100.0L160.0 0.0L320.0 50.0L320.0 100L0.0 100Z");
     }
 
     #[test]
     fn without_samples_there_is_no_line() {
-        assert_eq!(Graph::new(&[]), Graph::default());
+        assert_eq!(Graph::new(&[], None), Graph::default());
     }
 }

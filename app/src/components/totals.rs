@@ -1,6 +1,5 @@
 //! The numbers that a committed sync ends with.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::{SyncResult, SyncStatus};
 
@@ -8,7 +7,10 @@ use crate::format;
 
 #[component]
 pub fn Totals(result: SyncResult, status: SyncStatus) -> impl IntoView {
-    let speed = (result.archive_bytes * 1000).checked_div(status.elapsed_ms).unwrap_or_default();
+    let speed = match status.bytes_per_second {
+        0 => String::new(),
+        speed => format!(" at {}", format::rate(speed)),
+    };
     view! {
         <section class="panel" aria-label="What changed">
             <dl class="totals">
@@ -20,13 +22,13 @@ pub fn Totals(result: SyncResult, status: SyncStatus) -> impl IntoView {
                     <dt>"Duration"</dt>
                     <dd>
                         {format::duration(status.elapsed_ms)}
-                        <small>{format!("{} at {}", format::bytes(result.archive_bytes), format::rate(speed))}</small>
+                        <small>{format!("{}{speed}", format::bytes(result.archive_bytes))}</small>
                     </dd>
                 </div>
             </dl>
         </section>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -37,5 +39,5 @@ fn Total(kind: &'static str, sign: &'static str, name: &'static str, number: u64
             <dd>{format::count(number)}</dd>
         </div>
     }
-    .erase()
+    .into_any()
 }

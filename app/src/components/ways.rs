@@ -1,6 +1,5 @@
 //! Direction as two ways between the cards; the arrow names who is written.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use tandem::model::Direction;
 
@@ -11,14 +10,15 @@ use crate::text;
 
 #[component]
 pub fn Ways(draft: Draft) -> impl IntoView {
+    let live = use_live();
     view! {
-        <fieldset class="ways">
+        <fieldset class="ways" disabled=move || live.is_deaf()>
             <legend class="vh">"Direction"</legend>
             <Way draft direction=Direction::Pull/>
             <Way draft direction=Direction::Push/>
         </fieldset>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -52,5 +52,5 @@ fn Way(draft: Draft, direction: Direction) -> impl IntoView {
             </span>
         </label>
     }
-    .erase()
+    .into_any()
 }

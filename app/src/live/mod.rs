@@ -9,6 +9,8 @@ use tandem::model::{Comparison, Overview, Peer, SessionId, SyncStatus};
 /// How the newest state gets here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Connection {
+    /// The page is as the server wrote it: the browser's code is not there yet, or has not heard anything.
+    Connecting,
     Live,
     /// The stream is cut; the state is asked for every few seconds.
     Polling,
@@ -39,7 +41,7 @@ impl Live {
         Self {
             overview: RwSignal::new(overview),
             status,
-            connection: RwSignal::new(Connection::Live),
+            connection: RwSignal::new(Connection::Connecting),
             now_us,
             is_mounted: RwSignal::new(false),
         }
@@ -84,6 +86,11 @@ impl Live {
     /// The live status of a session, when it is the one that is shown.
     pub fn status_of(self, session: &SessionId) -> Option<SyncStatus> {
         self.status.read().as_ref().filter(|status| status.session_id == *session).cloned()
+    }
+
+    /// Nothing listens to a button yet: it is shown disabled, because a click on it would be lost in silence.
+    pub fn is_deaf(self) -> bool {
+        !self.is_mounted.get()
     }
 
     pub fn is_running(self) -> Signal<bool> {

@@ -1,6 +1,5 @@
 //! The frame around all pages but the login: reads the overview once, keeps it fresh, and shows the page inside.
 
-use crate::erase::Erase;
 use crate::json::resource;
 use leptos::prelude::*;
 use leptos_router::components::Outlet;
@@ -11,6 +10,7 @@ use crate::components::error_hint::ErrorHint;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::rail::Rail;
 use crate::error::ApiError;
+use crate::format;
 use crate::live::{Connection, Live};
 use crate::theme::Theme;
 
@@ -31,13 +31,13 @@ pub fn Frame() -> impl IntoView {
         <Suspense>
             {move || Suspend::new(async move {
                 match overview.await {
-                    Ok(overview) => view! { <Panel overview theme/> }.erase(),
-                    Err(error) => view! { <Unavailable error/> }.erase(),
+                    Ok(overview) => view! { <Panel overview theme/> }.into_any(),
+                    Err(error) => view! { <Unavailable error/> }.into_any(),
                 }
             })}
         </Suspense>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -63,7 +63,7 @@ fn Panel(overview: Overview, theme: RwSignal<Theme>) -> impl IntoView {
             </main>
         </div>
     }
-    .erase()
+    .into_any()
 }
 
 /// What is not right on this node, with what to do about it.
@@ -81,7 +81,7 @@ fn Problems() -> impl IntoView {
                 view! {
                     <p class=class>
                         <Glyph icon=Icon::Alert/>
-                        <span><b>{problem.name.clone()}": "</b>{problem.text.clone()}" "{problem.fix.clone()}</span>
+                        <span><b>{problem.name.clone()}": "</b>{format::sentence(&problem.text)}" "{format::sentence(&problem.fix)}</span>
                     </p>
                 }
             })

@@ -1,11 +1,10 @@
 //! Full Sync: choose and start, watch it run, see what it proved. One page, because it is one thing.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::use_query_map;
-use tandem::model::SyncStatus;
+use tandem::model::{Presence, SyncStatus};
 
 use crate::browser;
 use crate::components::cancel_dialog::CancelSync;
@@ -70,40 +69,46 @@ pub fn FullSync() -> impl IntoView {
         <Title text=move || format!("Full Sync · {} · {}", live.local_name().get(), text::TITLE)/>
         <Head screen/>
         {move || match (screen.get(), live.status.get_untracked()) {
-            (Screen::Running, Some(status)) => view! { <Running live first=status/> }.erase(),
-            (Screen::Ended, Some(status)) => view! { <Ended live first=status/> }.erase(),
-            _ => view! { <Choosing draft/> }.erase(),
+            (Screen::Running, Some(status)) => view! { <Running live first=status/> }.into_any(),
+            (Screen::Ended, Some(status)) => view! { <Ended live first=status/> }.into_any(),
+            _ => view! { <Choosing draft/> }.into_any(),
         }}
         <Recent/>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
 fn Head(screen: Memo<Screen>) -> impl IntoView {
     let live = use_live();
+    let is_ready =
+        Memo::new(move |_| live.overview.read().peers.iter().any(|peer| peer.presence == Presence::Online));
     let said = Memo::new(move |_| {
         let status = live.status.read();
         match (screen.get(), status.as_ref()) {
-            (Screen::Running, Some(status)) => text::running(status),
+            (Screen::Running, Some(status)) => status.message.clone(),
             _ if live.overview.read().peers.is_empty() => "No other server is known yet.".to_owned(),
-            _ => "Ready. Nothing is running.".to_owned(),
+            _ if is_ready.get() => "Ready. Nothing is running.".to_owned(),
+            _ => "Nothing is running. No other server is online.".to_owned(),
         }
     });
-    let line = move || match (screen.get(), live.status.get_untracked()) {
-        (Screen::Ended, Some(status)) => view! { <EndedLine status/> }.erase(),
+    let line = move || {
+        match (screen.get(), live.status.get_untracked()) {
+        (Screen::Ended, Some(status)) => view! { <EndedLine status/> }.into_any(),
         (Screen::Running, _) => {
-            view! { <span class="dot dot--busy" aria-hidden="true"></span>{said} }.erase()
+            view! { <span class="dot dot--busy" aria-hidden="true"></span>{said} }.into_any()
         }
-        _ => view! { <span class="dot" aria-hidden="true"></span>{said} }.erase(),
+        _ => view! { <span class="dot" class:dot--off=move || !is_ready.get() aria-hidden="true"></span>{said} }
+            .into_any(),
+    }
     };
     let action = move || match (screen.get(), live.status.get_untracked()) {
-        (Screen::Running, Some(status)) => view! { <CancelSync status=newest(live, status)/> }.erase(),
+        (Screen::Running, Some(status)) => view! { <CancelSync status=newest(live, status)/> }.into_any(),
         (Screen::Ended, Some(status)) => {
             view! { <A href=format!("/?new={}", status.session_id) attr:class="button">"New sync"</A> }
-                .erase()
+                .into_any()
         }
-        _ => ().erase(),
+        _ => ().into_any(),
     };
     view! {
         <header class="page-head">
@@ -112,7 +117,7 @@ fn Head(screen: Memo<Screen>) -> impl IntoView {
             {action}
         </header>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -160,7 +165,7 @@ fn Choosing(draft: Draft) -> impl IntoView {
         </Stage>
         <div class="split split--fill"><How draft/><Start draft/></div>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -180,7 +185,7 @@ fn Running(live: Live, first: SyncStatus) -> impl IntoView {
         <div class="split split--fill"><Tables status/><Throughput status/></div>
         <Log lines is_live=true/>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]

@@ -1,6 +1,5 @@
 //! History: every session, filtered and paged by the address.
 
-use crate::erase::Erase;
 use crate::json::resource;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -50,16 +49,16 @@ pub fn History() -> impl IntoView {
         <Transition>
             {move || Suspend::new(async move {
                 match page.await {
-                    Ok(page) => view! { <Found page asked/> }.erase(),
+                    Ok(page) => view! { <Found page asked/> }.into_any(),
                     Err(error) => view! {
                         <header class="page-head"><h1>"History"</h1></header>
                         <ErrorHint error=Signal::stored(Some(error))/>
-                    }.erase(),
+                    }.into_any(),
                 }
             })}
         </Transition>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -77,14 +76,14 @@ fn Found(page: HistoryPage, asked: Memo<Asked>) -> impl IntoView {
         <Filters asked/>
         <section class="panel" aria-label="Syncs">
             {if is_empty {
-                view! { <p class="panel__body muted">"No sync matches."</p> }.erase()
+                view! { <p class="panel__body muted">"No sync matches."</p> }.into_any()
             } else {
-                view! { <Sessions sessions=page.sessions longest/> }.erase()
+                view! { <Sessions sessions=page.sessions longest/> }.into_any()
             }}
             <Pages asked older=last.filter(|_| page.more)/>
         </section>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -114,7 +113,7 @@ fn Filters(asked: Memo<Asked>) -> impl IntoView {
             <button class="button" type="submit">"Filter"</button>
         </form>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -138,14 +137,14 @@ fn Sessions(sessions: Vec<SessionSummary>, longest: u64) -> impl IntoView {
             <tbody>{sessions.into_iter().map(|session| view! { <Line session longest/> }).collect_view()}</tbody>
         </table>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
 fn Line(session: SessionSummary, longest: u64) -> impl IntoView {
     let changed = session.inserted + session.updated + session.deleted;
     let speed = (session.bytes * 1000).checked_div(session.elapsed_ms).unwrap_or_default();
-    let width = format!("{:.1}", (session.elapsed_ms as f64 / longest as f64 * 56.0).max(2.0));
+    let width = format::decimal((session.elapsed_ms as f64 / longest as f64 * 56.0).max(2.0));
     view! {
         <tr data-result=session.phase.as_str()>
             <td class="first"><Outcome phase=session.phase/></td>
@@ -168,7 +167,7 @@ fn Line(session: SessionSummary, longest: u64) -> impl IntoView {
             <td class="soft drop drop-1" data-label="By">{session.started_by}</td>
         </tr>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]

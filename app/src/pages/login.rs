@@ -1,6 +1,5 @@
 //! Sign in: a plain form that works without script.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -55,7 +54,7 @@ pub fn Login() -> impl IntoView {
             </main>
         </div>
     }
-    .erase()
+    .into_any()
 }
 
 fn said(reason: &str) -> &'static str {

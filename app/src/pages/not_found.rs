@@ -1,6 +1,5 @@
 //! A path that leads nowhere.
 
-use crate::erase::Erase;
 use leptos::prelude::*;
 
 #[component]
@@ -17,5 +16,5 @@ pub fn NotFound() -> impl IntoView {
             </div>
         </main>
     }
-    .erase()
+    .into_any()
 }

@@ -1,6 +1,5 @@
 //! One session of the history, whole.
 
-use crate::erase::Erase;
 use crate::json::resource;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -38,13 +37,13 @@ pub fn Session() -> impl IntoView {
         <Transition>
             {move || Suspend::new(async move {
                 match detail.await {
-                    Ok(detail) => view! { <Found detail/> }.erase(),
-                    Err(error) => view! { <Missing error/> }.erase(),
+                    Ok(detail) => view! { <Found detail/> }.into_any(),
+                    Err(error) => view! { <Missing error/> }.into_any(),
                 }
             })}
         </Transition>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]
@@ -70,7 +69,7 @@ fn Found(detail: SessionDetail) -> impl IntoView {
         })}
         <Report status log/>
     }
-    .erase()
+    .into_any()
 }
 
 #[component]

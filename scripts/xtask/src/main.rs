@@ -7,6 +7,7 @@ mod compress;
 mod freshness;
 mod panel;
 mod paths;
+mod prune;
 mod size;
 mod style;
 mod wasm;

@@ -1,9 +1,9 @@
-//! The built files → their sizes on the terminal, and a warning when the panel has grown too big.
+//! The built files → their sizes on the terminal, and a failure when the panel has grown too big.
 
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::Mode;
 use crate::paths::OUTPUT_NAME;
@@ -23,12 +23,11 @@ pub(crate) fn report(pkg: &Path, mode: Mode) -> Result<()> {
             bytes(".gz")?,
             bytes(".br")?
         );
-        if extension == "wasm" && mode == Mode::Release && bytes(".br")? > LIMIT_BYTES {
-            // No failure: a panel that is too big is still better than none.
-            println!(
-                "panel: WARNING: {OUTPUT_NAME}.wasm is larger than our goal of {LIMIT_BYTES} B as brotli"
-            );
-        }
+        ensure!(
+            extension != "wasm" || mode == Mode::Debug || bytes(".br")? <= LIMIT_BYTES,
+            "{OUTPUT_NAME}.wasm is larger than {LIMIT_BYTES} B as brotli, which is all that a browser should have to \
+             load before the panel is live. What is in it: the sizes by function in the module that cargo made."
+        );
     }
     Ok(())
 }

@@ -7,17 +7,17 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::Mode;
 use crate::paths::{OUTPUT_NAME, Paths};
+use crate::{Mode, prune};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Compiles `frontend` and returns the module. A folder of its own, because two compilers in one folder rebuild
 /// everything at each switch.
 pub(crate) fn compile(paths: &Paths, mode: Mode) -> Result<PathBuf> {
-    let (profile, profile_folder) = match mode {
-        Mode::Debug => ("dev", "debug"),
-        Mode::Release => ("wasm-release", "wasm-release"),
+    let profile = match mode {
+        Mode::Debug => "wasm-dev",
+        Mode::Release => "wasm-release",
     };
     let folder = paths.target.join("wasm");
     let status = cargo(paths)
@@ -31,7 +31,7 @@ pub(crate) fn compile(paths: &Paths, mode: Mode) -> Result<PathBuf> {
             "the browser code did not compile. If the compiler misses the target {TARGET}, run `make setup` first"
         );
     }
-    Ok(folder.join(TARGET).join(profile_folder).join("frontend.wasm"))
+    Ok(folder.join(TARGET).join(profile).join("frontend.wasm"))
 }
 
 /// The cargo that can build for the browser. `scripts/setup.sh wasm` found it by trying and left its folder in a note;
@@ -55,11 +55,12 @@ fn cargo(paths: &Paths) -> Command {
 pub(crate) fn bind(module: &Path, pkg: &Path, mode: Mode) -> Result<()> {
     let small = mode == Mode::Release;
     Bindgen::new()
-        .input_path(module)
+        .input_bytes(OUTPUT_NAME, prune::lazy_hydration(module)?)
         .web(true)?
         .typescript(false)
         .out_name(OUTPUT_NAME)
-        .remove_name_section(small)
+        // As large as the code, and only a debugger reads it.
+        .remove_name_section(true)
         .remove_producers_section(small)
         .generate(pkg)
         .context("cannot make the JavaScript bindings")?;

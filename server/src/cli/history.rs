@@ -5,10 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
-use tandem::model::{Direction, HistoryPage, Phase};
+use tandem::model::{Direction, HistoryPage, Phase, text};
 
 use super::api::Target;
-use super::{Stop, output, text};
+use super::{Stop, output};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -69,9 +69,9 @@ fn list(page: &HistoryPage) -> String {
         table.add_row([
             session.phase.as_str().to_owned(),
             format!("{} {arrow} {}", session.local, session.peer),
-            text::age_us(session.started_us, now_us),
-            text::duration_ms(session.elapsed_ms),
-            text::bytes(session.bytes),
+            text::age(session.started_us, now_us),
+            text::duration(session.elapsed_ms),
+            text::bytes(session.bytes).to_string(),
             text::count(session.rows),
             text::count(session.inserted + session.updated + session.deleted),
             session.started_by.clone(),

@@ -12,7 +12,6 @@ mod settings;
 mod signals;
 mod summary;
 pub(crate) mod sync;
-mod text;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

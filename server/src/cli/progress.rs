@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tandem::model::{LogLevel, StepState, StepStatus, SyncStatus, Unit};
-
-use super::text;
+use tandem::model::{LogLevel, StepState, StepStatus, SyncStatus, Unit, text};
 
 /// Draws on the error output; without a terminal only the lines of the steps appear.
 pub(super) struct Progress {
@@ -64,9 +62,9 @@ impl Progress {
 
 fn finished(step: &StepStatus) -> String {
     let done = match step.unit {
-        Unit::Bytes => text::bytes(step.done),
-        Unit::Rows => format!("{} rows", text::count(step.done)),
-        Unit::Tables => format!("{} tables", text::count(step.done)),
+        Unit::Bytes => text::bytes(step.done).to_string(),
+        Unit::Rows => text::counted(step.done, "row", "rows"),
+        Unit::Tables => text::counted(step.done, "table", "tables"),
     };
     format!("✓ {} {:<9} {done}", step.step.number(), step.name)
 }
@@ -75,16 +73,16 @@ fn numbers(status: &SyncStatus) -> String {
     let mut parts = vec![format!("{:.0} %", status.percent)];
     parts.push(match status.bytes_total {
         Some(total) => format!("{} of {}", text::bytes(status.bytes_done), text::bytes(total)),
-        None => text::bytes(status.bytes_done),
+        None => text::bytes(status.bytes_done).to_string(),
     });
     if status.rows_done > 0 {
-        parts.push(format!("{} rows", text::count(status.rows_done)));
+        parts.push(text::counted(status.rows_done, "row", "rows"));
     }
-    if status.bytes_per_second > 0 {
-        parts.push(format!("{}/s", text::bytes(status.bytes_per_second)));
+    if status.is_transferring() {
+        parts.push(text::rate(status.bytes_per_second).to_string());
     }
     match status.eta_seconds {
-        Some(seconds) => parts.push(format!("{} left", text::duration_ms(seconds * 1000))),
+        Some(seconds) => parts.push(format!("{} left", text::duration(seconds * 1000))),
         None => parts.push(status.message.clone()),
     }
     parts.join(" · ")

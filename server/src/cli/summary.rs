@@ -2,9 +2,7 @@
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
-use tandem::model::{Direction, Phase, Relation, SyncResult, SyncStatus, TableStatus};
-
-use super::text;
+use tandem::model::{Direction, Phase, Relation, SyncResult, SyncStatus, TableStatus, text};
 
 /// With a line for each table that changed.
 pub(super) fn of(status: &SyncStatus) -> String {
@@ -59,14 +57,14 @@ fn outcome(status: &SyncStatus) -> String {
 fn proof(result: &SyncResult) -> String {
     match &result.relation {
         Relation::Identical => format!(
-            "Identical: {} rows in {} tables on both servers.",
-            text::count(result.rows),
-            text::count(result.tables)
+            "Identical: {} in {} on both servers.",
+            text::counted(result.rows, "row", "rows"),
+            text::counted(result.tables, "table", "tables")
         ),
         Relation::Contains { target_only_rows } => format!(
-            "The target has all {} rows of the source, and {} rows of its own.",
+            "The target has all {} rows of the source, and {} of its own.",
             text::count(result.rows),
-            text::count(*target_only_rows)
+            text::counted(*target_only_rows, "row", "rows")
         ),
         Relation::Unverified { reason } => format!("Not compared after the commit: {reason}"),
     }
@@ -93,14 +91,14 @@ fn tables(changed: &[&TableStatus]) -> Table {
 fn speed(status: &SyncStatus, result: &SyncResult) -> String {
     let per_second = result.raw_bytes.saturating_mul(1000) / status.elapsed_ms.max(1);
     format!(
-        "{} inserted, {} updated, {} deleted, {} unchanged · {} sent ({} of rows) in {} · {}/s",
+        "{} inserted, {} updated, {} deleted, {} unchanged · {} sent ({} of rows) in {} · {}",
         text::count(result.inserted),
         text::count(result.updated),
         text::count(result.deleted),
         text::count(result.unchanged),
         text::bytes(result.archive_bytes),
         text::bytes(result.raw_bytes),
-        text::duration_ms(status.elapsed_ms),
-        text::bytes(per_second),
+        text::duration(status.elapsed_ms),
+        text::rate(per_second),
     )
 }

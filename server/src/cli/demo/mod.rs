@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tandem::demo::{Cluster, ClusterOptions, Purpose, shop};
-use tandem::model::{Direction, Method, Phase, Presence, SyncOptions, SyncRequest, SyncStatus};
+use tandem::model::{Direction, Method, Phase, Presence, SyncOptions, SyncRequest, SyncStatus, text};
 use tempfile::TempDir;
 
 use self::node::{Node, Plan};
 use super::follow::{Following, OnInterrupt, follow};
-use super::{Stop, api, output, signals, summary, text};
+use super::{Stop, api, output, signals, summary};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -241,7 +241,7 @@ fn facts(stage: &Stage, databases: &[String; 2], status: Option<&SyncStatus>) ->
 
 fn done(what: &str, since: Instant) {
     let ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-    say(&format!("✓ {what} ({})", text::duration_ms(ms)));
+    say(&format!("✓ {what} ({})", text::duration(ms)));
 }
 
 /// For who watches; what the demo found out goes to the standard output.
