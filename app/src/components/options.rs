@@ -14,6 +14,7 @@ pub fn How(draft: Draft) -> impl IntoView {
         Method::Backup => {
             "Everything travels as one compressed backup; only the rows that differ are written."
         }
+        Method::Delta => "Both servers look for the rows that differ, and only these travel.",
         _ => "Takes the fastest way that both servers can go, and says why.",
     };
     let live = use_live();
@@ -25,6 +26,7 @@ pub fn How(draft: Draft) -> impl IntoView {
                     <div class="segments">
                         <MethodChoice draft method=Method::Auto label="Auto"/>
                         <MethodChoice draft method=Method::Backup label="Backup"/>
+                        <MethodChoice draft method=Method::Delta label="Delta"/>
                     </div>
                 </fieldset>
                 <p class="soft">{why}</p>
