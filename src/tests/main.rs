@@ -7,6 +7,8 @@ mod faults;
 mod first_sync;
 mod full_sync;
 mod house;
+mod random;
 mod sample;
 mod support;
 mod traps;
+mod versions;
