@@ -58,3 +58,37 @@ async fn chinook_goes_from_18_to_13_and_back() {
     let target = database_of_version(13, &format!("{sample}_schema")).await;
     there_and_back(database_of_version(18, sample).await, target).await;
 }
+
+#[tokio::test]
+async fn keys_over_periods_are_compared_by_equality_and_checked_by_cover() {
+    let (source, target) = (database_of_version(18, "empty").await, database_of_version(18, "empty").await);
+    let tables = "create table price (item int4range, during daterange, cents int,
+                                      constraint one_price primary key (item, during without overlaps));
+                  create table sale (id int primary key, item int4range, during daterange, twice int generated always as (id * 2));
+                  create table lax (id int primary key, item int4range references lax_items not enforced);";
+    let tables = tables.replace(
+        "create table lax ",
+        "create table lax_items (item int4range primary key); create table lax ",
+    );
+    let key = "alter table sale add constraint covered foreign key (item, period during) references price (item, period during);";
+    source
+        .execute(&format!(
+            "{tables} insert into price values ('[1,2)', '[2024-01-01,2024-03-01)', 5), ('[1,2)', '[2024-03-01,2024-06-01)', 6);
+             insert into sale (id, item, during) values (1, '[1,2)', '[2024-02-01,2024-04-01)'), (2, '[1,2)', '[2024-05-01,2024-09-01)');
+             insert into lax values (1, '[7,8)')"
+        ))
+        .await;
+    target.execute(&format!("{tables} {key} insert into price values ('[1,2)', '[2024-01-01,2024-03-01)', 1), ('[1,2)', '[2024-03-01,2024-07-01)', 1)")).await;
+    let (_north, south) = nodes(&source, &target).await;
+    let options = SyncOptions { deletes: DeletePolicy::Mirror, ..SyncOptions::default() };
+
+    let refused = south.sync("pull", "north", &options).await.error.unwrap();
+    assert!(refused.message.contains("1 rows of public.sale (item, during)"), "{refused:?}");
+
+    source.execute("delete from sale where id = 2").await;
+    let status = south.sync("pull", "north", &options).await;
+    assert_eq!(status.phase, Phase::Verified, "{:?}", status.error);
+    let result = status.result.unwrap();
+    assert_eq!((result.inserted, result.updated, result.deleted), (3, 1, 1));
+    support::assert_same_rows(&source, &target).await;
+}

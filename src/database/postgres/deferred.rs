@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use super::super::DatabaseError;
 use super::error::doing;
 use super::statements::Target;
+use crate::catalog::TableName;
 use crate::sql::{Ident, Operator, Sql, join, names, sql};
 
 /// Refuses with the name of the first constraint that the rows of `target` break.
@@ -19,9 +20,9 @@ pub(super) async fn check(connection: &mut PgConnection, target: &Target) -> Res
         let statement = if row.get("has_expression") {
             None
         } else if row.get("is_exclusion") {
-            Some(meeting(target, &row))
+            Some(meeting(&row))
         } else {
-            Some(twice(target, &row))
+            Some(twice(&row))
         };
         let refused = |reason: &str, sqlstate: &str| DatabaseError::Statement {
             what: format!("write rows of {table}"),
@@ -49,7 +50,13 @@ fn columns(row: &PgRow) -> Vec<String> {
     row.get("columns")
 }
 
-fn twice(target: &Target, row: &PgRow) -> Sql {
+/// The table, or the partition of it, that the constraint is on.
+fn relation(row: &PgRow) -> Sql {
+    let name = TableName::new(row.get::<String, _>("schema"), row.get::<String, _>("relation"));
+    if row.get("is_partitioned") { sql("{}", &[&name]) } else { sql("only {}", &[&name]) }
+}
+
+fn twice(row: &PgRow) -> Sql {
     let columns = columns(row);
     let set = match row.get("nulls_meet") {
         true => sql("true", &[]),
@@ -57,11 +64,11 @@ fn twice(target: &Target, row: &PgRow) -> Sql {
     };
     sql(
         "select exists (select from {} where {} group by {} having count(*) > 1)",
-        &[&target.relation(), &set, &names(&columns)],
+        &[&relation(row), &set, &names(&columns)],
     )
 }
 
-fn meeting(target: &Target, row: &PgRow) -> Sql {
+fn meeting(row: &PgRow) -> Sql {
     let schemas: Vec<String> = row.get("operator_schemas");
     let operators: Vec<String> = row.get("operators");
     let meet =
@@ -70,13 +77,14 @@ fn meeting(target: &Target, row: &PgRow) -> Sql {
         });
     sql(
         "select exists (select from {} a join {} b on (a.tableoid, a.ctid) <> (b.tableoid, b.ctid) and {})",
-        &[&target.relation(), &target.relation(), &join(" and ", meet)],
+        &[&relation(row), &relation(row), &join(" and ", meet)],
     )
 }
 
 async fn constraints(connection: &mut PgConnection, target: &Target) -> Result<Vec<PgRow>, DatabaseError> {
     sqlx::query(
-        r#"select k.conname::text as name, k.contype = 'x' as is_exclusion,
+        r#"select cn.nspname::text as schema, c.relname::text as relation, c.relkind = 'p' as is_partitioned,
+                  k.conname::text as name, k.contype = 'x' as is_exclusion,
                   i.indpred is not null or i.indexprs is not null as has_expression,
                   -- Since PostgreSQL 15.
                   coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false) as nulls_meet,
@@ -95,8 +103,11 @@ async fn constraints(connection: &mut PgConnection, target: &Target) -> Result<V
                         join pg_operator o on o.oid = u.operator
                         order by u.place) as operators
            from pg_constraint k
+           join pg_class c on c.oid = k.conrelid
+           join pg_namespace cn on cn.oid = c.relnamespace
            join pg_index i on i.indexrelid = k.conindid
-           where k.conrelid = $1::text::regclass and k.contype in ('p', 'u', 'x') and k.condeferrable
+           where coalesce(pg_partition_root(k.conrelid), k.conrelid) = $1::text::regclass and k.contype in ('p', 'u', 'x') and k.condeferrable
+             and k.conparentid = 0
            order by k.conname"#,
     )
     .bind(sql("{}", &[&target.table.name]).as_str())

@@ -13,7 +13,7 @@ mod schema;
 use futures::StreamExt;
 use tandem::model::{DeletePolicy, Phase, Relation, SyncOptions};
 
-use crate::support::{self, Written, nodes};
+use crate::support::{self, Written, nodes_as};
 
 const SEEDS: u64 = 500;
 /// Schemas that are synced together, in one database.
@@ -75,7 +75,9 @@ async fn synced(seeds: &[u64], mirror: bool) -> Result<(), String> {
             database.try_execute(&script).await.map_err(|error| format!("the scripts of {seed}: {error}"))?;
         }
     }
-    let (_north, south) = nodes(&source, &target).await;
+    // By way of the socket: over TCP each table waits 40 ms for an acknowledgement.
+    let (source_url, target_url) = (source.url_of_socket().await, target.url_of_socket().await);
+    let (_north, south) = nodes_as(&source, &source_url, &target, &target_url).await;
     let deletes = if mirror { DeletePolicy::Mirror } else { DeletePolicy::Keep };
     let options = SyncOptions { deletes, ..SyncOptions::default() };
 

@@ -131,7 +131,8 @@ fn column(number: usize, chance: &mut Chance) -> Column {
 }
 
 fn name(letter: &str, number: usize, chance: &mut Chance) -> String {
-    match chance.below(12) {
+    match chance.below(16) {
+        4 => format!("{letter}{number}\nbelow\t"),
         0 => format!("{letter}{number} with blanks"),
         1 => format!("{letter}{number}\"quote"),
         2 => format!("SELECT {letter}{number}"),
