@@ -60,7 +60,9 @@ fn twice(row: &PgRow) -> Sql {
     let columns = columns(row);
     let set = match row.get("nulls_meet") {
         true => sql("true", &[]),
-        false => join(" and ", columns.iter().map(|column| sql("{} is not null", &[&Ident(column)]))),
+        false => {
+            join(" and ", columns.iter().map(|column| sql("{} is distinct from null", &[&Ident(column)])))
+        }
     };
     sql(
         "select exists (select from {} where {} group by {} having count(*) > 1)",

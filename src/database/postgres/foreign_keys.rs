@@ -87,7 +87,8 @@ impl Key {
         let relation = |name: &TableName, partitioned| {
             if partitioned { sql("{}", &[name]) } else { sql("only {}", &[name]) }
         };
-        let set = self.columns.iter().map(|column| sql("c.{} is not null", &[&Ident(column)]));
+        // Not `is not null`, which asks a composite value whether all of its fields are set.
+        let set = self.columns.iter().map(|column| sql("c.{} is distinct from null", &[&Ident(column)]));
         let set = if self.is_full { join(" or ", set) } else { join(" and ", set) };
         let met = join(
             " and ",

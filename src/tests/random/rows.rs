@@ -130,8 +130,11 @@ fn with_orphans_mended(schema: &Schema, rows: &str) -> String {
                 .map(|&at| quoted(&schema.tables[key.parent].columns[at].name))
                 .collect();
             let joiner = if key.is_full { " or " } else { " and " };
-            let set =
-                child.iter().map(|column| format!("t.{column} is not null")).collect::<Vec<_>>().join(joiner);
+            let set = child
+                .iter()
+                .map(|column| format!("t.{column} is distinct from null"))
+                .collect::<Vec<_>>()
+                .join(joiner);
             let met: Vec<String> =
                 child.iter().zip(&parent).map(|(child, parent)| format!("p.{parent} = t.{child}")).collect();
             let orphan = format!(
