@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing for the given topics, says what and why, and does nothing when nothing is missing.
-# Usage: scripts/setup.sh TOPIC…     topics: rust cc lint wasm postgres chromium node
+# Usage: scripts/setup.sh TOPIC…     topics: rust cc lint wasm postgres versions chromium node
 #
 # Only two things are ever asked for packages: the system's package manager and the language's own registry. On a
 # system that is not Debian's, nothing is installed: the message names what to install, and why.
@@ -17,10 +17,10 @@ for topic in scripts/setup/topic-*.sh; do
   . "$topic"
 done
 
-[ $# -gt 0 ] || set -- rust cc lint wasm postgres chromium node
+[ $# -gt 0 ] || set -- rust cc lint wasm postgres versions chromium node
 for topic in "$@"; do
   case $topic in
-    rust | cc | lint | wasm | postgres | chromium | node) "setup_$topic" ;;
-    *) fail "there is no topic '$topic'; topics: rust cc lint wasm postgres chromium node" ;;
+    rust | cc | lint | wasm | postgres | versions | chromium | node) "setup_$topic" ;;
+    *) fail "there is no topic '$topic'; topics: rust cc lint wasm postgres versions chromium node" ;;
   esac
 done

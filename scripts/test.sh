@@ -29,7 +29,7 @@ stage_check() {
 }
 
 stage_rust() {
-  scripts/setup.sh rust cc postgres &&
+  scripts/setup.sh rust cc postgres versions &&
     cargo test -p tandem -p app -p server -p xtask --features app/ssr
 }
 

@@ -17,6 +17,7 @@ use sqlx::{Connection, PgConnection};
 use tracing::warn;
 
 use super::programs::{Programs, temporary_folder, unprivileged_user};
+use crate::sql::{Ident, sql};
 
 /// A running private server with one superuser, reached by [`Cluster::url`]. Stops when dropped.
 pub struct Cluster {
@@ -48,7 +49,7 @@ pub enum Purpose {
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
     #[error(
-        "PostgreSQL's server programs (initdb, postgres, pg_ctl, createdb) are not in {place}. \
+        "PostgreSQL's server programs (initdb, postgres, pg_ctl) are not in {place}. \
          Install them: apt-get install postgresql"
     )]
     Missing { place: String },
@@ -63,6 +64,8 @@ pub enum ClusterError {
     Run { program: &'static str, source: std::io::Error },
     #[error("{program} failed: {output}")]
     Failed { program: &'static str, output: String },
+    #[error("cannot create the database {name}")]
+    Create { name: String, source: sqlx::Error },
     #[error("the operating system gives no random numbers")]
     Random(#[source] getrandom::Error),
     #[error("the PostgreSQL server did not start: {log}")]
@@ -115,12 +118,20 @@ impl Cluster {
 
     /// Makes an empty database.
     pub async fn create_database(&self, name: &str) -> Result<(), ClusterError> {
-        self.run("createdb", &["--template=template0", "--", name]).await
+        self.create(name, "template0").await
     }
 
     /// Makes a copy of a database to which nobody is connected.
     pub async fn create_database_from(&self, template: &str, name: &str) -> Result<(), ClusterError> {
-        self.run("createdb", &["--template", template, "--", name]).await
+        self.create(name, template).await
+    }
+
+    async fn create(&self, name: &str, template: &str) -> Result<(), ClusterError> {
+        let failed = |source| ClusterError::Create { name: name.to_owned(), source };
+        let mut connection = PgConnection::connect(&self.url("postgres")).await.map_err(failed)?;
+        let statement = sql("create database {} template {}", &[&Ident(name), &Ident(template)]);
+        sqlx::query(statement.into_query()).execute(&mut connection).await.map_err(failed)?;
+        connection.close().await.map_err(failed)
     }
 
     /// Stops the server and removes its folder.
@@ -228,17 +239,6 @@ impl Cluster {
         let log = std::fs::read_to_string(self.log_path()).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(10)..].join("\n")
-    }
-
-    /// Runs a client program through the socket in the folder, where no password is asked for.
-    async fn run(&self, program: &'static str, arguments: &[&str]) -> Result<(), ClusterError> {
-        let mut command = self.programs.command(program, &self.folder);
-        command
-            .arg("--host")
-            .arg(&self.folder)
-            .args(["--port", &self.port.to_string(), "--username", SUPERUSER, "--no-password"])
-            .args(arguments);
-        finish(program, command).await
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) struct User {
 }
 
 /// What a server is made and served with.
-const NEEDED: [&str; 4] = ["initdb", "postgres", "pg_ctl", "createdb"];
+const NEEDED: [&str; 3] = ["initdb", "postgres", "pg_ctl"];
 
 impl Programs {
     /// Looks into `chosen` if it is given, else into Debian's folders, newest version first, and then along PATH.

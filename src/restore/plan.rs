@@ -75,3 +75,35 @@ pub(crate) fn plan(manifest: &Manifest, target: &Catalog) -> Result<Plan, Restor
 fn folds(table: &Table, column: &str) -> bool {
     table.column(column).is_some_and(|column| column.folds)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::{FORMAT, Order, Section};
+    use crate::catalog::TableName;
+
+    /// The target's catalog never holds a table of Tandem's own, so that no archive can name one.
+    #[test]
+    fn an_archive_with_a_table_of_tandems_own_is_refused() {
+        let own = TableName::new("tandem", "session");
+        let text = r#"{"tables": [{"name": {"schema": "tandem", "name": "session"}, "columns": [], "primary_key": [],
+            "uniques": [], "foreign_keys": [], "partitioned": false, "triggers": [], "row_security": false}]}"#;
+        for catalog in [text, r#"{"tables": []}"#] {
+            let manifest = Manifest {
+                format: FORMAT,
+                order: Order::Heap,
+                catalog: serde_json::from_str(catalog).expect("this is JSON"),
+                sections: vec![Section {
+                    table: own.clone(),
+                    columns: vec!["id".to_owned()],
+                    partitioned: false,
+                }],
+            };
+
+            let refused = plan(&manifest, &Catalog::default());
+
+            let Err(RestoreError::Schema { reasons, .. }) = refused else { panic!("it was not refused") };
+            assert!(reasons[0].contains("tandem.session"), "{reasons:?}");
+        }
+    }
+}

@@ -9,6 +9,8 @@ mod first_sync;
 mod full_sync;
 mod house;
 mod one_at_a_time;
+mod random;
 mod sample;
 mod support;
 mod traps;
+mod versions;

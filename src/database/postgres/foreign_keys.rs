@@ -54,6 +54,8 @@ struct Key {
     parent_partitioned: bool,
     /// MATCH FULL: all columns are null or none is.
     is_full: bool,
+    /// The last column is a period, to be covered by the parent's periods together: PostgreSQL 18 and later.
+    is_period: bool,
     columns: Vec<String>,
     parent_columns: Vec<String>,
     equalities: Vec<Operator>,
@@ -70,6 +72,7 @@ impl Key {
             parent: TableName::new(row.get::<String, _>("parent_schema"), row.get::<String, _>("parent")),
             parent_partitioned: row.get("parent_partitioned"),
             is_full: row.get("is_full"),
+            is_period: row.get("is_period"),
             columns: row.get("columns"),
             parent_columns: row.get("parent_columns"),
             equalities: schemas
@@ -84,7 +87,8 @@ impl Key {
         let relation = |name: &TableName, partitioned| {
             if partitioned { sql("{}", &[name]) } else { sql("only {}", &[name]) }
         };
-        let set = self.columns.iter().map(|column| sql("c.{} is not null", &[&Ident(column)]));
+        // Not `is not null`, which asks a composite value whether all of its fields are set.
+        let set = self.columns.iter().map(|column| sql("c.{} is distinct from null", &[&Ident(column)]));
         let set = if self.is_full { join(" or ", set) } else { join(" and ", set) };
         let met = join(
             " and ",
@@ -92,6 +96,10 @@ impl Key {
                 |((column, parent), equals)| sql("p.{} {} c.{}", &[&Ident(parent), equals, &Ident(column)]),
             ),
         );
+        if self.is_period {
+            let parent = relation(&self.parent, self.parent_partitioned);
+            return self.count_uncovered(&relation(&self.child, self.child_partitioned), &set, &parent);
+        }
         sql(
             "select count(*) from {} c where ({}) and not exists (select from {} p where {})",
             &[
@@ -100,6 +108,22 @@ impl Key {
                 &relation(&self.parent, self.parent_partitioned),
                 &met,
             ],
+        )
+    }
+
+    fn count_uncovered(&self, child: &Sql, set: &Sql, parent: &Sql) -> Sql {
+        let plain = self.columns.len() - 1;
+        let met = join(
+            " and ",
+            self.columns[..plain].iter().zip(&self.parent_columns).zip(&self.equalities).map(
+                |((column, parent), equals)| sql("p.{} {} c.{}", &[&Ident(parent), equals, &Ident(column)]),
+            ),
+        );
+        sql(
+            "select count(*) from {} c
+             where ({}) and not coalesce(
+                 c.{} operator(pg_catalog.<@) (select range_agg(p.{}) from {} p where {}), false)",
+            &[child, set, &Ident(&self.columns[plain]), &Ident(&self.parent_columns[plain]), parent, &met],
         )
     }
 }
@@ -116,6 +140,7 @@ async fn keys_touching(
                   cn.nspname::text as child_schema, c.relname::text as child, c.relkind = 'p' as child_partitioned,
                   pn.nspname::text as parent_schema, p.relname::text as parent, p.relkind = 'p' as parent_partitioned,
                   k.confmatchtype = 'f' as is_full,
+                  coalesce((to_jsonb(k) ->> 'conperiod')::bool, false) as is_period,
                   columns.child as columns, columns.parent as parent_columns,
                   columns.operator_schemas, columns.operators
            from pg_constraint k
@@ -135,7 +160,9 @@ async fn keys_touching(
                join pg_namespace n on n.oid = o.oprnamespace
            ) columns
            where k.contype = 'f' and k.conparentid = 0 and (k.convalidated or k.conname = any($2))
-             and (k.conrelid = any($1::text[]::regclass[]::oid[]) or k.confrelid = any($1::text[]::regclass[]::oid[]))
+             -- A partition can have keys of its own, in both directions.
+             and (coalesce(pg_partition_root(k.conrelid), k.conrelid) = any($1::text[]::regclass[]::oid[])
+                  or coalesce(pg_partition_root(k.confrelid), k.confrelid) = any($1::text[]::regclass[]::oid[]))
            order by 2, 3, 1"#,
     )
     .bind(&names)

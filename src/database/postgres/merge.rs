@@ -16,7 +16,7 @@ use super::error::{doing, failed};
 use super::rebuild::Rebuild;
 use super::staging::Staged;
 use super::statements::{self, Target};
-use super::{catalog, foreign_keys, locks, state};
+use super::{catalog, deferred, foreign_keys, locks, state};
 use crate::catalog::{Table, TableName};
 use crate::model::SessionId;
 use crate::sql::Sql;
@@ -129,6 +129,39 @@ impl PostgresMerge {
         }
     }
 
+    async fn write_rows(&mut self, index: usize, rows: u64) -> Result<Written, DatabaseError> {
+        if let Some(&Some(inserted)) = self.direct.get(index) {
+            self.rebuild.put_back_indexes(&mut self.connection, &self.names[index]).await?;
+            return Ok(Written { inserted, updated: 0 });
+        }
+        let target = &self.targets[index];
+        let is_empty: Result<bool, _> = sqlx::query_scalar(statements::is_empty(target).into_query())
+            .fetch_one(&mut self.connection)
+            .await;
+        if is_empty.map_err(doing(format!("look into {}", target.table.name)))? {
+            let insert_all = statements::insert_all(target);
+            self.take_off_indexes(index, rows).await?;
+            let inserted = self.write(index, "insert", insert_all).await?;
+            self.rebuild.put_back_indexes(&mut self.connection, &self.names[index]).await?;
+            return Ok(Written { inserted, updated: 0 });
+        }
+        let target = &self.targets[index];
+        let (moved, update, insert) =
+            (statements::delete_moved(target), statements::update(target), statements::insert(target));
+        let mut written = Written::default();
+        // Rows whose secondary unique values change leave first and come back with the new ones, so that swaps and
+        // rotations meet no old value.
+        let moved = match moved {
+            Some(statement) => self.write(index, "move", statement).await?,
+            None => 0,
+        };
+        if let Some(statement) = update {
+            written.updated = self.write(index, "update", statement).await? + moved;
+        }
+        written.inserted = self.write(index, "insert", insert).await? - moved;
+        Ok(written)
+    }
+
     async fn write(&mut self, index: usize, verb: &str, statement: Sql) -> Result<u64, DatabaseError> {
         let done = sqlx::query(statement.into_query()).execute(&mut self.connection).await;
         let table = &self.targets[index].table.name;
@@ -162,35 +195,10 @@ impl Merge for PostgresMerge {
     }
 
     async fn upsert(&mut self, index: usize, rows: u64) -> Result<Written, DatabaseError> {
-        if let Some(&Some(inserted)) = self.direct.get(index) {
-            self.rebuild.put_back_indexes(&mut self.connection, &self.names[index]).await?;
-            return Ok(Written { inserted, updated: 0 });
+        let written = self.write_rows(index, rows).await?;
+        if written != Written::default() {
+            deferred::check(&mut self.connection, &self.targets[index]).await?;
         }
-        let target = &self.targets[index];
-        let is_empty: Result<bool, _> = sqlx::query_scalar(statements::is_empty(target).into_query())
-            .fetch_one(&mut self.connection)
-            .await;
-        if is_empty.map_err(doing(format!("look into {}", target.table.name)))? {
-            let insert_all = statements::insert_all(target);
-            self.take_off_indexes(index, rows).await?;
-            let inserted = self.write(index, "insert", insert_all).await?;
-            self.rebuild.put_back_indexes(&mut self.connection, &self.names[index]).await?;
-            return Ok(Written { inserted, updated: 0 });
-        }
-        let target = &self.targets[index];
-        let (moved, update, insert) =
-            (statements::delete_moved(target), statements::update(target), statements::insert(target));
-        let mut written = Written::default();
-        // Rows whose secondary unique values change leave first and come back with the new ones, so that swaps and
-        // rotations meet no old value.
-        let moved = match moved {
-            Some(statement) => self.write(index, "move", statement).await?,
-            None => 0,
-        };
-        if let Some(statement) = update {
-            written.updated = self.write(index, "update", statement).await? + moved;
-        }
-        written.inserted = self.write(index, "insert", insert).await? - moved;
         Ok(written)
     }
 

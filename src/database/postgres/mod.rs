@@ -3,6 +3,7 @@
 mod catalog;
 mod checks;
 mod connect;
+mod deferred;
 mod direct;
 mod error;
 mod export;

@@ -129,6 +129,11 @@ impl Snapshot for PostgresSnapshot {
     }
 
     async fn exporter(&self) -> Result<Exporter, DatabaseError> {
+        // pg_dump gives the rows of a partition in the partition's own order of columns.
+        if let Some(name) = catalog::disordered_partition(&mut *self.holder.lock().await).await? {
+            let reason = format!("partition {name} has its columns in another order than its table");
+            return Ok(Exporter::Unusable { reason });
+        }
         let tables = self.catalog.tables.iter().map(|table| table.name.clone()).collect();
         export::start(&self.connector, &self.session, &self.id, tables, self.pg_bin.as_deref()).await
     }

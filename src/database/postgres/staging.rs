@@ -160,7 +160,8 @@ impl Staging for PostgresStaging {
                     key.join(", ")
                 ));
             }
-            let unset = join(" or ", key.iter().map(|column| sql("{} is null", &[&Ident(column)])));
+            let unset =
+                join(" or ", key.iter().map(|column| sql("{} is not distinct from null", &[&Ident(column)])));
             let without: i64 = sqlx::query_scalar(
                 sql("select count(*) from {} where {}", &[&staged.stage, &unset]).into_query(),
             )

@@ -273,7 +273,8 @@ fn record(alias: &'static str, columns: &[&String]) -> Sql {
     sql("row({})::record", &[&list])
 }
 
-/// The operator by which the key's own index finds equal values: `=` by name alone could be any user's.
+/// The operator by which the key's own index finds equal values: `=` by name alone could be any user's. An index of
+/// another kind, that of a key over periods, has the system's.
 async fn equalities(
     connection: &mut PgConnection,
     table: &Table,
@@ -281,17 +282,18 @@ async fn equalities(
     let mut key = Vec::new();
     for column in table.key() {
         let row = sqlx::query(
-            "select n.nspname::text, o.oprname::text
+            "select coalesce(n.nspname, 'pg_catalog')::text, coalesce(o.oprname, '=')::text
              from pg_index i
              join pg_class c on c.oid = i.indrelid
              join pg_namespace cn on cn.oid = c.relnamespace
              cross join lateral unnest(i.indkey::int2[], i.indclass::oid[]) as u(number, class)
              join pg_attribute a on a.attrelid = i.indrelid and a.attnum = u.number
              join pg_opclass oc on oc.oid = u.class
-             join pg_amop m on m.amopfamily = oc.opcfamily and m.amoplefttype = oc.opcintype
-                           and m.amoprighttype = oc.opcintype and m.amopstrategy = 3
-             join pg_operator o on o.oid = m.amopopr
-             join pg_namespace n on n.oid = o.oprnamespace
+             left join pg_amop m on m.amopfamily = oc.opcfamily and m.amoplefttype = oc.opcintype
+                                and m.amoprighttype = oc.opcintype and m.amopstrategy = 3
+                                and oc.opcmethod = (select am.oid from pg_am am where am.amname = 'btree')
+             left join pg_operator o on o.oid = m.amopopr
+             left join pg_namespace n on n.oid = o.oprnamespace
              where cn.nspname = $1 and c.relname = $2 and a.attname = $3 and i.indisunique and i.indisvalid
              order by i.indisprimary desc
              limit 1",

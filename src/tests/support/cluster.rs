@@ -58,10 +58,10 @@ pub(crate) async fn database_with(options: &str) -> Database {
         .await
         .unwrap();
     connection.close().await.unwrap();
-    Database::new(cluster, "empty", name)
+    Database::new(cluster, cluster, "empty", name)
 }
 
-fn fresh_name(kind: &str) -> String {
+pub(super) fn fresh_name(kind: &str) -> String {
     static COUNT: AtomicUsize = AtomicUsize::new(1);
     format!("{kind}_{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
@@ -72,11 +72,11 @@ pub(crate) async fn database(template: &str) -> Database {
     let cluster = cluster().await;
     load_template(template).await;
     cluster.create_database_from(&template_name(template), &name).await.unwrap();
-    Database::new(cluster, template, name)
+    Database::new(cluster, cluster, template, name)
 }
 
 /// Loads a template on its first use.
-async fn load_template(template: &str) {
+pub(super) async fn load_template(template: &str) {
     static LOADED: [OnceCell<()>; TEMPLATES.len()] = [const { OnceCell::const_new() }; TEMPLATES.len()];
     let place = TEMPLATES.iter().position(|name| *name == template);
     let place = place.unwrap_or_else(|| panic!("`{template}` is none of {TEMPLATES:?}"));
@@ -109,7 +109,7 @@ async fn fill_template(template: &str) {
 }
 
 /// Not the name that people connect to: nobody may be connected to a database that is being copied.
-fn template_name(template: &str) -> String {
+pub(super) fn template_name(template: &str) -> String {
     format!("template_{template}")
 }
 
@@ -119,14 +119,14 @@ fn unzip(bytes: &[u8]) -> Vec<u8> {
     text
 }
 
-async fn schema_of(url: &str) -> Vec<u8> {
+pub(super) async fn schema_of(url: &str) -> Vec<u8> {
     let mut command = Command::from(cluster().await.command("pg_dump"));
     let output = command.args(["--schema-only", "--dbname", url]).output().await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
 
-async fn psql(url: &str, script: &[u8]) {
+pub(super) async fn psql(url: &str, script: &[u8]) {
     let mut command = Command::from(cluster().await.command("psql"));
     let mut child = command
         .args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname", url])

@@ -9,15 +9,22 @@ use tandem::demo::Cluster;
 /// A database that is removed when this is dropped.
 pub(crate) struct Database {
     cluster: &'static Cluster,
+    /// Has the client programs: other versions' installations have none.
+    tools: &'static Cluster,
     template: String,
     name: String,
     url: String,
 }
 
 impl Database {
-    pub(super) fn new(cluster: &'static Cluster, template: &str, name: String) -> Self {
+    pub(super) fn new(
+        cluster: &'static Cluster,
+        tools: &'static Cluster,
+        template: &str,
+        name: String,
+    ) -> Self {
         let url = cluster.url(&name);
-        Self { cluster, template: template.to_owned(), name, url }
+        Self { cluster, tools, template: template.to_owned(), name, url }
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -66,6 +73,14 @@ impl Database {
         connection.close().await.unwrap();
     }
 
+    /// Runs statements that may fail, and says why they did.
+    pub(crate) async fn try_execute(&self, sql: &str) -> Result<(), String> {
+        let mut connection = self.connect().await;
+        let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await;
+        connection.close().await.unwrap();
+        done.map(|_| ()).map_err(|error| error.to_string())
+    }
+
     /// The one value that a query returns.
     pub(crate) async fn value<T>(&self, sql: &str) -> T
     where
@@ -110,7 +125,7 @@ impl Drop for Database {
     fn drop(&mut self) {
         // A failed test leaves connections behind; --force ends them.
         let status = self
-            .cluster
+            .tools
             .command("dropdb")
             .args(["--force", "--maintenance-db", &self.cluster.url("postgres"), "--", &self.name])
             .status();

@@ -12,6 +12,7 @@ mod drift;
 mod nodes;
 mod proxy;
 mod rows;
+mod versions;
 mod watcher;
 mod writes;
 
@@ -19,6 +20,7 @@ pub(crate) use cluster::{cluster, database, database_with, databases};
 pub(crate) use database::Database;
 pub(crate) use nodes::{Node, StatusCode, nodes, nodes_as};
 pub(crate) use proxy::Proxy;
-pub(crate) use rows::{assert_same_rows, differences};
+pub(crate) use rows::{Difference, assert_same_rows, differences};
+pub(crate) use versions::database_of_version;
 pub(crate) use watcher::Watcher;
 pub(crate) use writes::Written;

@@ -69,6 +69,10 @@ impl Node {
         Self { name: name.to_owned(), settings, data, port, http: reqwest::Client::new(), process: None }
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.port
     }

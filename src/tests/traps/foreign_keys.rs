@@ -35,16 +35,21 @@ async fn an_orphan_is_refused_and_named_whatever_shape_its_key_has() {
     let tables = "create table parent (a int, b int, primary key (a, b));
                   create table child (id int primary key, a int, b int);
                   create table full_child (id int primary key, a int, b int);
-                  create table tree (id int primary key, parent int)";
+                  create table tree (id int primary key, parent int);
+                  create type spot as (x int, y int);
+                  create table place (at spot primary key);
+                  create table visit (id int primary key, at spot)";
     let keys = "alter table child add constraint child_up foreign key (a, b) references parent;
                 alter table full_child add constraint full_up foreign key (a, b) references parent match full;
-                alter table tree add constraint tree_up foreign key (parent) references tree";
+                alter table tree add constraint tree_up foreign key (parent) references tree;
+                alter table visit add constraint visit_up foreign key (at) references place";
     let pair = pair_of(
         &format!(
             "{tables}; insert into parent values (1, 1);
              insert into child values (1, 1, 1), (2, 1, null), (3, 1, 2);
              insert into full_child values (1, 1, 1), (2, null, null), (3, 1, null);
-             insert into tree values (1, 1), (2, 77)"
+             insert into tree values (1, 1), (2, 77);
+             insert into place values ('(1,)'); insert into visit values (1, '(1,)'), (2, '(2,)'), (3, '(,)'), (4, null)"
         ),
         &format!("{tables}; {keys}"),
     )
@@ -57,11 +62,15 @@ async fn an_orphan_is_refused_and_named_whatever_shape_its_key_has() {
         "full_up",
         "1 rows of public.tree (parent)",
         "tree_up",
+        // Not set in every field, and yet no null.
+        "2 rows of public.visit (at)",
+        "visit_up",
     ];
     pair.refused(&keep(), Step::Restore, Code::ForeignKey, &parts).await;
 
     pair.source
-        .execute("delete from child where id = 3; delete from full_child where id = 3; delete from tree where id = 2")
+        .execute("delete from child where id = 3; delete from full_child where id = 3; delete from tree where id = 2;
+                  delete from visit where id in (2, 3)")
         .await;
     pair.mirrored().await;
 }

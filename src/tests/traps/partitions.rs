@@ -2,7 +2,7 @@
 
 use tandem::model::{Code, Step};
 
-use super::{keep, pair_of};
+use super::{assert_says, keep, mirror, pair_of};
 
 #[tokio::test]
 async fn rows_find_their_partition_whatever_partitions_each_side_has() {
@@ -107,4 +107,44 @@ async fn a_partition_whose_rows_are_elsewhere_is_refused_before_anything_is_sent
         "Partition public.log_b of public.log is a foreign",
     ];
     pair.refused(&keep(), Step::Backup, Code::Refused, &parts).await;
+}
+
+#[tokio::test]
+async fn what_only_a_partition_has_counts_too() {
+    let schema = "create table sale (id int, n int, code text) partition by range (id);
+                  create table sale_a (code text, gone int, n int, id int not null);
+                  alter table sale_a drop column gone;
+                  alter table sale attach partition sale_a for values from (0) to (10);
+                  create table sale_b partition of sale for values from (10) to (20);
+                  alter table sale_a add primary key (id);
+                  create table child (id int primary key, sale int)";
+    let keys = "alter table child add constraint to_a foreign key (sale) references sale_a (id);
+                alter table sale_b add constraint from_b foreign key (n) references child (id);
+                alter table sale_b add constraint late_b unique (code) deferrable;
+                create function nothing() returns trigger language plpgsql as 'begin return new; end';
+                create trigger stubborn before insert on sale_a for each row execute function nothing();
+                alter table sale_a enable always trigger stubborn";
+    let pair = pair_of(
+        &format!(
+            "{schema}; insert into child values (1, 1); insert into sale values (2, 5, 'x'), (11, 7, 'y'), (12, 1, 'y')"
+        ),
+        &format!("{schema}; {keys}; insert into sale values (5, 5, 'own')"),
+    )
+    .await;
+
+    pair.refused(&keep(), Step::Restore, Code::RowRefused, &["late_b"]).await;
+    pair.source.execute("update sale set code = 'z' where id = 12").await;
+    let parts = ["1 rows of public.child (sale)", "to_a", "1 rows of public.sale_b (n)", "from_b"];
+    pair.refused(&keep(), Step::Restore, Code::ForeignKey, &parts).await;
+
+    pair.source.execute("insert into sale values (1, 1, 'w'); update sale set n = 1 where id = 11").await;
+    let status = pair.verified(&mirror()).await;
+    assert_says(
+        &pair.log_of(&status).await,
+        &["Trigger stubborn of public.sale fires while rows are written"],
+    );
+    let log = pair.north.detail(status.session_id.as_str()).await.log;
+    assert!(
+        log.iter().any(|line| line.text.contains("partition public.sale_a has its columns in another order"))
+    );
 }

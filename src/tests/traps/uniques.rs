@@ -108,3 +108,33 @@ async fn a_unique_key_that_only_the_target_has_is_said_and_decides() {
 
     pair.refused(&keep(), Step::Restore, Code::RowRefused, &["public.place", "one_code"]).await;
 }
+
+#[tokio::test]
+async fn a_deferrable_constraint_holds_although_its_triggers_are_off() {
+    let unique = "create table place (id int primary key, code text constraint late_code unique deferrable)";
+    let nulls = "create table place (id int primary key, code text,
+                 constraint late_code unique nulls not distinct (code) deferrable initially deferred)";
+    let exclusion = "create table place (id int primary key, code text,
+                     constraint late_code exclude using btree (code with =) deferrable)";
+    let key = "create table place (id int, code text, constraint late_code primary key (code) deferrable)";
+    for (schema, code, own) in
+        [(unique, "'z'", "9"), (nulls, "null", "9"), (exclusion, "'z'", "9"), (key, "'z'", "3")]
+    {
+        let pair = pair_of(
+            &format!("create table place (id int, code text); insert into place values (1, 'a'), (3, {code}), (4, {code})"),
+            &format!("{schema}; insert into place values (7, 'q')"),
+        )
+        .await;
+        // Into empty tables, and beside a row that holds the value.
+        let step = if own == "3" { Step::Convert } else { Step::Restore };
+        let name = if own == "3" { "public.place (code)" } else { "late_code" };
+        pair.refused(&keep(), step, Code::RowRefused, &[name]).await;
+        pair.target.execute("delete from place").await;
+        pair.refused(&keep(), step, Code::RowRefused, &[name]).await;
+        pair.target.execute(&format!("insert into place values ({own}, {code})")).await;
+        pair.source.execute("delete from place where id = 4").await;
+        if own == "9" {
+            pair.refused(&keep(), Step::Restore, Code::RowRefused, &["late_code"]).await;
+        }
+    }
+}

@@ -12,7 +12,7 @@ pub(super) async fn keys_of(
 ) -> Result<Vec<PgRow>, DatabaseError> {
     sqlx::query(
         r#"select i.indrelid::bigint as oid, ic.relname::text as name, i.indisprimary as is_primary,
-                  k.columns,
+                  k.columns, k.has_computed,
                   i.indpred is not null or i.indexprs is not null or i.indisexclusion or k.has_computed as is_partial,
                   i.indisvalid and i.indimmediate and i.indpred is null and i.indexprs is null
                       and not i.indisexclusion and k.all_not_null and not k.has_computed as identifies
@@ -83,10 +83,12 @@ pub(super) async fn triggers_of(
     oids: &[i64],
 ) -> Result<Vec<PgRow>, DatabaseError> {
     sqlx::query(
-        r#"select t.tgrelid::bigint as oid, true as is_trigger, t.tgname::text as name,
+        r#"select r.oid::bigint as oid, t.tgrelid = r.oid as is_trigger, t.tgname::text as name,
                   'Trigger ' || t.tgname as title, t.tgenabled in ('A', 'R') as unstoppable
            from pg_trigger t
-           where t.tgrelid = any($1::bigint[]::oid[]) and not t.tgisinternal and t.tgenabled <> 'D'
+           -- Those of its partitions fire for a partitioned table's rows.
+           join pg_class r on r.oid = coalesce(pg_partition_root(t.tgrelid), t.tgrelid)
+           where r.oid = any($1::bigint[]::oid[]) and not t.tgisinternal and t.tgparentid = 0 and t.tgenabled <> 'D'
            union all
            select r.ev_class::bigint, false, r.rulename::text, 'Rule ' || r.rulename, true
            from pg_rewrite r

@@ -72,3 +72,26 @@ pub(in super::super) async fn partitions_elsewhere(
         })
         .collect())
 }
+
+/// A partition whose columns stand in another order than those of its table.
+pub(in super::super) async fn disordered_partition(
+    connection: &mut PgConnection,
+) -> Result<Option<String>, DatabaseError> {
+    sqlx::query_scalar(
+        r#"select n.nspname || '.' || c.relname
+           from pg_class c
+           join pg_namespace n on n.oid = c.relnamespace
+           where c.relkind = 'r' and c.relispartition
+             and array(select a.attname from pg_attribute a
+                       where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+                       order by a.attnum)
+              <> array(select a.attname from pg_attribute a
+                       where a.attrelid = pg_partition_root(c.oid) and a.attnum > 0 and not a.attisdropped
+                       order by a.attnum)
+           order by 1
+           limit 1"#,
+    )
+    .fetch_optional(connection)
+    .await
+    .map_err(doing("read the columns of the partitions"))
+}

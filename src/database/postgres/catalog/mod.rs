@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
-pub(super) use left_out::partitions_elsewhere;
+pub(super) use left_out::{disordered_partition, partitions_elsewhere};
 
 use super::super::{DatabaseError, skipped as skip};
 use super::error::doing;
@@ -31,7 +31,7 @@ pub(super) async fn read(connection: &mut PgConnection) -> Result<Catalog, Datab
         let table = &mut tables[index[&row.get::<i64, _>("oid")]];
         let unique = unique(&row);
         // Of a computed column no value comes in by which a row could be found.
-        if row.get("is_primary") && !unique.partial {
+        if row.get("is_primary") && !row.get::<bool, _>("has_computed") {
             table.primary_key = unique.columns;
         } else {
             table.uniques.push(unique);
