@@ -38,8 +38,8 @@ pub fn Throughput(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
                             </svg>
                         </div>
                         <div class="graph__x" aria-hidden="true">
-                            <span>"0:00"</span>
-                            <span>{format::clock(graph.until_ms / 1000)}</span>
+                            <span>"0"</span>
+                            <span>{format::duration(graph.until_ms)}</span>
                         </div>
                     </div>
                 </div>
