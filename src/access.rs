@@ -150,7 +150,6 @@ impl Access {
 }
 
 fn refusal(error: SignatureError, own_name: &str) -> SyncError {
-    let message = format!("{own_name} refuses the request: {error}.");
     let hint = match error {
         SignatureError::WrongKey => "Set the same SYNC_REGISTRATION_KEY on both servers.".to_owned(),
         SignatureError::UnknownPeer => format!("Add the caller's name to TANDEM_PEERS on {own_name}."),
@@ -163,7 +162,7 @@ fn refusal(error: SignatureError, own_name: &str) -> SyncError {
         SignatureError::Malformed | SignatureError::Replayed => String::new(),
     };
     let code = if error == SignatureError::UnknownPeer { Code::Forbidden } else { Code::Unauthorized };
-    SyncError::new(code, message).hint(hint)
+    SyncError::new(code, error.to_string()).hint(hint)
 }
 
 fn token_hash(token: &str) -> String {

@@ -61,6 +61,9 @@ pub fn relation(relation: &Relation, source: &str, target: &str) -> String {
             "{target} has everything of {source}, and {} of its own.",
             format::counted(*target_only_rows, "row", "rows")
         ),
-        Relation::Unverified { reason } => format!("Not verified: {reason}"),
+        Relation::Unverified { reason } if reason.is_empty() => {
+            "It was not compared after the commit.".to_owned()
+        }
+        Relation::Unverified { reason } => format::sentence(reason),
     }
 }

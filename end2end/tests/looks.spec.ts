@@ -12,6 +12,7 @@ test('sign-in', async ({ page, servers: { target } }) => {
 
 test('full sync: ready, running, done', async ({ panel, servers: { target, source } }) => {
   await emptied(target);
+  await panel.choosing();
   await expectGoodLooks(panel.page, 'full-sync-ready');
 
   const backup = await heldInBackup(source);

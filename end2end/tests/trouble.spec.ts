@@ -27,7 +27,7 @@ test('without a peer the panel says how to name one, and nothing can be started'
   await expect(page.getByRole('main')).toContainText('TANDEM_PEERS');
   await expect(panel.start('Pull')).toBeDisabled();
   await expect(panel.start('Pull')).toHaveAccessibleDescription(/no other server/i);
-  await expect(page.getByRole('radio', { name: 'First Office' })).toBeDisabled();
+  await expect(panel.peer('First Office')).toBeDisabled();
   await expectGoodLooks(page, 'full-sync-first-run');
   await panel.leave();
   await alone.stop();

@@ -66,6 +66,8 @@ pub struct SessionSummary {
     pub finished_us: Option<i64>,
     pub elapsed_ms: u64,
     pub bytes: u64,
+    /// Of the transfer; 0 when it was not measured.
+    pub bytes_per_second: u64,
     pub rows: u64,
     pub inserted: u64,
     pub updated: u64,

@@ -33,7 +33,7 @@ pub(crate) struct Envelope {
 pub(crate) enum SignatureError {
     #[error("the signature headers are missing or malformed")]
     Malformed,
-    #[error("it is addressed to another node")]
+    #[error("the request is addressed to another node")]
     WrongReceiver,
     #[error("the sender is not one of our peers")]
     UnknownPeer,
@@ -41,7 +41,7 @@ pub(crate) enum SignatureError {
     WrongKey,
     #[error("the clocks differ by {offset_s} s")]
     Expired { offset_s: i64 },
-    #[error("it was received before")]
+    #[error("the same request was received before")]
     Replayed,
 }
 

@@ -14,12 +14,14 @@ use crate::catalog::TableName;
 use crate::model::{
     LogLevel, LogLine, Phase, Sample, Step, StepState, StepStatus, SyncStatus, TableState, TableStatus,
 };
-use rate::{Average, Rate};
+use rate::{Average, Edge, Rate, per_second};
 
 /// Log lines that travel with every status.
 const LOG_TAIL: usize = 200;
 const SAMPLES: usize = 240;
 const SAMPLE_EVERY: Duration = Duration::from_millis(250);
+/// In less than this one packet looks like a fast line.
+const SHORTEST_SAMPLE: Duration = Duration::from_millis(50);
 
 /// A sync's progress. Cheap to clone; all clones are the same.
 #[derive(Clone)]
@@ -36,7 +38,7 @@ struct State {
     started: Instant,
     /// When something last moved: what the watchdog looks at.
     moved: Instant,
-    sampled: Instant,
+    sampled: (Instant, u64),
     rate: Rate,
     average: Average,
     dirty: bool,
@@ -52,7 +54,7 @@ impl Progress {
             log: Vec::new(),
             started: now,
             moved: now,
-            sampled: now,
+            sampled: (now, 0),
             rate: Rate::new(now),
             average: Average::default(),
             dirty: true,
@@ -238,7 +240,12 @@ impl Progress {
     pub(crate) fn publish_changes(&self) {
         let due = {
             let mut state = self.lock();
-            state.sample();
+            let now = Instant::now();
+            if state.status.is_transferring() && now.duration_since(state.sampled.0) >= SAMPLE_EVERY {
+                let bytes = state.status.bytes_done;
+                state.rate.measure(now, bytes);
+                state.sample(now);
+            }
             state.dirty || !state.status.phase.is_final()
         };
         if due {
@@ -251,7 +258,11 @@ impl Progress {
         change(&mut state);
         let now = Instant::now();
         let transfer = state.step(Step::Transfer).state;
-        state.average.follow(transfer, now);
+        match state.average.follow(transfer, now) {
+            Some(Edge::Began) => (state.rate, state.sampled) = (Rate::new(now), (now, 0)),
+            Some(Edge::Ended) if now.duration_since(state.sampled.0) >= SHORTEST_SAMPLE => state.sample(now),
+            _ => {}
+        }
         state.moved = now;
         state.dirty = true;
     }
@@ -295,26 +306,20 @@ impl State {
         }
     }
 
-    fn sample(&mut self) {
-        let now = Instant::now();
-        if now.duration_since(self.sampled) < SAMPLE_EVERY {
-            return;
-        }
-        self.sampled = now;
-        self.rate.measure(now, self.status.bytes_done);
-        // The graph shows the transfer; after it there is nothing to measure.
-        if self.status.steps[Step::Transfer as usize].state == StepState::Running {
-            let sample =
-                Sample { at_ms: millis(self.started.elapsed()), bytes_per_second: self.rate.per_second() };
-            self.status.samples.push(sample);
-            if self.status.samples.len() > SAMPLES {
-                // Half the resolution for the older part keeps the whole span.
-                let mut keep = false;
-                self.status.samples.retain(|_| {
-                    keep = !keep;
-                    keep
-                });
-            }
+    /// One more point of the graph, which shows the transfer and nothing before or after it.
+    fn sample(&mut self, now: Instant) {
+        let bytes = self.status.bytes_done;
+        let (since, before) = std::mem::replace(&mut self.sampled, (now, bytes));
+        let at_ms = millis(now.duration_since(self.started));
+        let bytes_per_second = per_second(bytes.saturating_sub(before), now.duration_since(since));
+        self.status.samples.push(Sample { at_ms, bytes_per_second });
+        if self.status.samples.len() > SAMPLES {
+            // Half the resolution for the older part keeps the whole span.
+            let mut keep = false;
+            self.status.samples.retain(|_| {
+                keep = !keep;
+                keep
+            });
         }
     }
 

@@ -29,9 +29,19 @@ impl Rate {
         let (Some((from, before)), Some((to, after))) = (self.points.front(), self.points.back()) else {
             return 0;
         };
-        let seconds = to.duration_since(*from).as_secs_f64();
-        if seconds > 0.0 { (after.saturating_sub(*before) as f64 / seconds) as u64 } else { 0 }
+        per_second(after.saturating_sub(*before), to.duration_since(*from))
     }
+}
+
+/// Zero for no time at all.
+pub(super) fn per_second(bytes: u64, time: Duration) -> u64 {
+    let per_second = (u128::from(bytes) * 1_000_000).checked_div(time.as_micros()).unwrap_or(0);
+    u64::try_from(per_second).unwrap_or(u64::MAX)
+}
+
+pub(super) enum Edge {
+    Began,
+    Ended,
 }
 
 /// From when to when the transfer ran.
@@ -42,24 +52,24 @@ pub(super) struct Average {
 }
 
 impl Average {
-    /// The transfer is in that state now.
-    pub(super) fn follow(&mut self, transfer: StepState, now: Instant) {
-        match transfer {
-            StepState::Waiting => {}
-            StepState::Running => {
-                self.began.get_or_insert(now);
-            }
-            StepState::Done | StepState::Failed => {
-                self.ended.get_or_insert(now);
-            }
+    /// The transfer is in that state now; says so when that is news.
+    pub(super) fn follow(&mut self, transfer: StepState, now: Instant) -> Option<Edge> {
+        let (place, edge) = match transfer {
+            StepState::Waiting => return None,
+            StepState::Running => (&mut self.began, Edge::Began),
+            StepState::Done | StepState::Failed => (&mut self.ended, Edge::Ended),
+        };
+        if place.is_some() {
+            return None;
         }
+        *place = Some(now);
+        Some(edge)
     }
 
     /// Zero until the transfer has ended.
     pub(super) fn per_second(&self, total: u64) -> u64 {
         let (Some(began), Some(ended)) = (self.began, self.ended) else { return 0 };
-        let ms = ended.duration_since(began).as_millis().max(1);
-        u64::try_from(u128::from(total) * 1000 / ms).unwrap_or(u64::MAX)
+        per_second(total, ended.duration_since(began))
     }
 }
 

@@ -143,6 +143,7 @@ fn summary(status: SyncStatus) -> SessionSummary {
         updated: result.map_or(0, |result| result.updated),
         deleted: result.map_or(0, |result| result.deleted),
         bytes: status.bytes_done,
+        bytes_per_second: status.bytes_per_second,
         rows: result.map_or(status.rows_done, |result| result.rows),
         session_id: status.session_id,
         direction: status.direction,

@@ -11,8 +11,10 @@ pub fn PerTable(status: SyncStatus) -> impl IntoView {
     let (_, target) = text::source_and_target(status.direction, &status.local, &status.peer);
     let caption = format!("Rows changed in {target} per table");
     let note = format!("rows in {target}");
-    let (changed, same): (Vec<_>, Vec<_>) =
-        status.tables.into_iter().partition(|table| table.inserted + table.updated + table.deleted > 0);
+    let (changed, same): (Vec<_>, Vec<_>) = status
+        .tables
+        .into_iter()
+        .partition(|table| table.inserted + table.updated + table.deleted + table.target_only > 0);
     let said = format!("{} unchanged", format::counted(same.len() as u64, "table", "tables"));
     let is_any = !changed.is_empty();
     view! {
@@ -54,14 +56,15 @@ fn Table(caption: String, tables: Vec<TableStatus>) -> impl IntoView {
 #[component]
 fn Line(table: TableStatus) -> impl IntoView {
     let now = table.inserted + table.updated + table.unchanged + table.target_only;
-    let kept = table.unchanged + table.target_only;
+    let own = (table.target_only > 0)
+        .then(|| view! { <span class="note">" and "{format::count(table.target_only)}" of its own"</span> });
     view! {
         <tr>
             <th scope="row">{table.name}</th>
             <Changed number=table.inserted sign="+" kind="k-insert"/>
             <Changed number=table.updated sign="~" kind="k-update"/>
             <Changed number=table.deleted sign="−" kind="k-delete"/>
-            <td class="num soft" data-label="Unchanged" data-unit="unchanged">{format::count(kept)}</td>
+            <td class="num soft" data-label="Unchanged" data-unit="unchanged">{format::count(table.unchanged)}{own}</td>
             <td class="num drop" data-label="Rows now">{format::count(now)}</td>
         </tr>
     }

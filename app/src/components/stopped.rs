@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_router::components::A;
-use tandem::model::{Code, Phase, Step, SyncStatus};
+use tandem::model::{Phase, Step, SyncStatus};
 
 use super::icon::{Glyph, Icon};
 use crate::{format, text};
@@ -69,14 +69,12 @@ fn said(status: &SyncStatus) -> (String, String, String) {
     let (_, target) = text::source_and_target(status.direction, &status.local, &status.peer);
     let safe = format!("{target} is as it was: nothing is written before everything is checked.");
     match (status.phase, &status.error) {
-        (Phase::Cancelled, error) => {
-            let by = error.as_ref().filter(|error| error.code != Code::Cancelled);
-            (
-                "Cancelled before anything was written".to_owned(),
-                safe,
-                by.map(|by| by.hint.clone()).unwrap_or_default(),
-            )
-        }
+        // The error says who.
+        (Phase::Cancelled, Some(error)) => (
+            "Cancelled before anything was written".to_owned(),
+            format!("{} {safe}", error.message),
+            error.hint.clone(),
+        ),
         (_, Some(error)) => (format::headline(&error.message), safe, error.hint.clone()),
         (Phase::Interrupted, None) => {
             ("The server or its peer went away in the middle".to_owned(), safe, String::new())

@@ -15,7 +15,7 @@ pub fn Throughput(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
         let is_running = status.is_transferring();
         let graph = Graph::new(&status.samples, (!is_running).then_some(status.bytes_per_second));
         let now = is_running
-            .then(|| view! { <b>{format::rate(status.bytes_per_second).to_string()}</b>", " });
+            .then(|| view! { <b>{format::rate(status.bytes_per_second).to_string()}</b>{if graph.top > 0 { ", " } else { "" }} });
         view! {
             <section class="panel panel--fill" aria-labelledby="speed">
                 <div class="panel__head">
@@ -25,8 +25,8 @@ pub fn Throughput(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
                 <div class="panel__body">
                     <div class="graph">
                         <div class="graph__y" aria-hidden="true">
-                            <span>{format::rate(graph.top).to_string()}</span>
-                            <span>{format::rate(graph.top / 2).number}</span>
+                            <span>{(graph.top > 0).then(|| format::rate(graph.top).to_string())}</span>
+                            <span>{(graph.top > 0).then(|| format::rate(graph.top / 2).number)}</span>
                             <span>"0"</span>
                         </div>
                         <div class="graph__plot">
@@ -38,8 +38,8 @@ pub fn Throughput(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
                             </svg>
                         </div>
                         <div class="graph__x" aria-hidden="true">
-                            <span>"0:00"</span>
-                            <span>{format::clock(graph.until_ms / 1000)}</span>
+                            <span>"0"</span>
+                            <span>{format::duration(graph.until_ms)}</span>
                         </div>
                     </div>
                 </div>
@@ -68,6 +68,9 @@ impl Graph {
     fn new(samples: &[Sample], average: Option<u64>) -> Self {
         let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return Self::default() };
         let highest = samples.iter().map(|sample| sample.bytes_per_second).max().unwrap_or_default();
+        if highest == 0 {
+            return Self { until_ms: last.at_ms, ..Self::default() };
+        }
         let measured =
             || samples.iter().map(|sample| sample.bytes_per_second).sum::<u64>() / samples.len() as u64;
         let mean = average.filter(|average| *average > 0).unwrap_or_else(measured);
@@ -82,7 +85,8 @@ impl Graph {
         }
         let mut from_x = x(first);
         if let [only] = samples {
-            let y = HEIGHT - only.bytes_per_second as f64 / top as f64 * HEIGHT;
+            // One point says less than the average of the whole.
+            let y = HEIGHT - average.unwrap_or(only.bytes_per_second) as f64 / top as f64 * HEIGHT;
             let (y, right) = (decimal(y), decimal(WIDTH));
             line = format!("M0.0 {y}L{right} {y}");
             from_x = 0.0;

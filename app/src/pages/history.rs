@@ -143,7 +143,10 @@ fn Sessions(sessions: Vec<SessionSummary>, longest: u64) -> impl IntoView {
 #[component]
 fn Line(session: SessionSummary, longest: u64) -> impl IntoView {
     let changed = session.inserted + session.updated + session.deleted;
-    let speed = (session.bytes * 1000).checked_div(session.elapsed_ms).unwrap_or_default();
+    let speed = match session.bytes_per_second {
+        0 => "–".to_owned(),
+        speed => format::rate(speed).to_string(),
+    };
     let width = format::decimal((session.elapsed_ms as f64 / longest as f64 * 56.0).max(2.0));
     view! {
         <tr data-result=session.phase.as_str()>
@@ -163,7 +166,7 @@ fn Line(session: SessionSummary, longest: u64) -> impl IntoView {
                     <span class="spark__n">{format::duration(session.elapsed_ms)}</span>
                 </span>
             </td>
-            <td class="num soft drop drop-1" data-label="Speed">{format::rate(speed).to_string()}</td>
+            <td class="num soft drop drop-1" data-label="Speed">{speed}</td>
             <td class="soft drop drop-1" data-label="By">{session.started_by}</td>
         </tr>
     }
