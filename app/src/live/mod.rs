@@ -50,9 +50,15 @@ impl Live {
     /// Keeps the state fresh from now on; does nothing on the server.
     pub fn follow(self) {
         Effect::new(move || {
-            self.is_mounted.set(true);
+            // In a task after that which has made the page live: each of the two is short.
             #[cfg(feature = "hydrate")]
-            follow::start(self);
+            set_timeout(
+                move || {
+                    self.is_mounted.set(true);
+                    follow::start(self);
+                },
+                std::time::Duration::ZERO,
+            );
         });
     }
 
