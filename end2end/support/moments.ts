@@ -34,9 +34,9 @@ export async function inSync(target: Address, source: Address): Promise<string> 
 
 /**
  * Holds every sync into `node` in step 4, before its first write, until the lock is released: another client has a
- * row of the sync's first table in hand. The sync gives up after some 25 s, so a test has to be quicker.
+ * table in hand that `changed` has written to. The sync gives up after some 25 s, so a test has to be quicker.
  */
-export function heldBeforeCommit(node: Address, table = 'businesses'): Promise<Lock> {
+export function heldBeforeCommit(node: Address, table = 'products'): Promise<Lock> {
   return Lock.take(node.database_url, table, 'exclusive');
 }
 
