@@ -345,7 +345,7 @@ fn project_files() -> Vec<String> {
             if name == "target"
                 || name.starts_with("target-")
                 || name == "node_modules"
-                || (name.starts_with('.') && name != ".ci")
+                || (name.starts_with('.') && name != ".ci" && name != ".cargo")
             {
                 continue;
             }
