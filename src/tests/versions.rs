@@ -9,7 +9,7 @@ async fn becomes_equal(from: &Node, to: &Node, source: &Database, target: &Datab
     let options = SyncOptions { deletes: DeletePolicy::Mirror, ..SyncOptions::default() };
     let peer = from.name();
 
-    let status = to.sync("pull", peer, &options).await;
+    let status = to.sync_by("backup", "pull", peer, &options).await;
 
     assert_eq!(status.phase, Phase::Verified, "{:?} {}", status.error, status.message);
     assert_eq!(status.result.unwrap().relation, Relation::Identical);

@@ -40,7 +40,7 @@ pub(super) async fn too_large(
         for (column, size) in columns.iter().zip(&largest).filter(|(_, size)| **size > LARGEST_VALUE) {
             found.push(Finding::block(
                 format!(
-                    "{name}.{} holds a value of {} MB; at most {} MB can be synced.",
+                    "Column {name}.{} holds a value of {} MB; at most {} MB can be synced.",
                     column.name,
                     size >> 20,
                     LARGEST_VALUE >> 20
