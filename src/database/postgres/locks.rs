@@ -102,19 +102,28 @@ pub(super) enum Against {
     Writing,
 }
 
-/// An error of a reader of `tables`, or of any when none is named, that waited too long says who made it wait. Ends the
-/// reader's transaction.
+/// An error of a reader of `tables`, or of any when none is named, that waited too long says who made it wait.
 pub(super) async fn named(
     error: DatabaseError,
     connection: &mut PgConnection,
     tables: &[&TableName],
 ) -> DatabaseError {
     let DatabaseError::Locked { what, .. } = error else { return error };
-    if let Err(error) = rollback(connection).await {
-        return error;
-    }
     match holder(connection, tables, Against::Reading).await {
         Ok(holder) => DatabaseError::Locked { what, holder },
+        Err(error) => error,
+    }
+}
+
+/// The same for a reader whose transaction has failed with it, and ends.
+pub(super) async fn named_after(
+    error: DatabaseError,
+    connection: &mut PgConnection,
+    tables: &[&TableName],
+) -> DatabaseError {
+    let DatabaseError::Locked { .. } = error else { return error };
+    match rollback(connection).await {
+        Ok(()) => named(error, connection, tables).await,
         Err(error) => error,
     }
 }

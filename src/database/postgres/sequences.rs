@@ -52,6 +52,9 @@ pub(super) async fn read(connection: &mut PgConnection) -> Result<Vec<SequenceVa
     Ok(values)
 }
 
+/// How often a sequence is looked at that moves while we look.
+const TRIES: u32 = 100;
+
 /// Moves each sequence on to the furthest of its own value, the source's, and its columns'. Never back.
 ///
 /// Runs after the commit, because `setval` is not undone by a rollback.
@@ -63,39 +66,68 @@ pub(super) async fn raise(
     let mut connection = connector.open(session).await?;
     let mut raised = 0;
     for sequence in list(&mut connection).await? {
-        let own = value(&mut connection, &sequence.name).await?;
-        let own = (own.last_value, own.is_called);
-        let mut wanted = own;
-        let mut furthest = |value| {
-            if sequence.reached(value) > sequence.reached(wanted) {
-                wanted = value;
+        let mut tries = 0..TRIES;
+        while let Some(behind) = behind(&mut connection, &sequence, source).await? {
+            if behind.moved(&mut connection, &sequence.name).await? {
+                raised += 1;
+                break;
             }
-        };
-        if let Some(theirs) = source.iter().find(|value| value.name == sequence.name) {
-            furthest((theirs.last_value, theirs.is_called));
-        }
-        for (table, column) in &sequence.users {
-            if let Some(last) = last(&mut connection, table, column, sequence.increment).await? {
-                furthest((last, true));
+            if tries.next().is_none() {
+                // Somebody takes numbers all the time, and each of them is one that was not taken before.
+                break;
             }
-        }
-        if wanted == own {
-            continue;
-        }
-        let reached = (sequence.step_to(own.0, wanted.0), wanted.1);
-        if sequence.reached(reached) > sequence.reached(own) {
-            sqlx::query("select setval($1::regclass, $2, $3)")
-                .bind(quoted(&sequence.name))
-                .bind(reached.0)
-                .bind(reached.1)
-                .execute(&mut connection)
-                .await
-                .map_err(doing(format!("raise the sequence {}", sequence.name)))?;
-            raised += 1;
         }
     }
     connection.close().await.map_err(doing("close a connection"))?;
     Ok(raised)
+}
+
+/// A sequence that has not reached what it must.
+struct Behind {
+    own: SequenceValue,
+    wanted: (i64, bool),
+}
+
+impl Behind {
+    /// False when somebody has taken a number since: then `setval` could lower it.
+    async fn moved(&self, connection: &mut PgConnection, name: &TableName) -> Result<bool, DatabaseError> {
+        let statement = sql(
+            "select setval($1::regclass, $2, $3) from {} where last_value = $4 and is_called = $5",
+            &[name],
+        );
+        let moved = sqlx::query(statement.into_query())
+            .bind(quoted(name))
+            .bind(self.wanted.0)
+            .bind(self.wanted.1)
+            .bind(self.own.last_value)
+            .bind(self.own.is_called)
+            .fetch_optional(connection)
+            .await
+            .map_err(doing(format!("raise the sequence {name}")))?;
+        Ok(moved.is_some())
+    }
+}
+
+/// The columns are read first, the sequence itself last: what others have inserted between is behind it already.
+async fn behind(
+    connection: &mut PgConnection,
+    sequence: &Sequence,
+    source: &[SequenceValue],
+) -> Result<Option<Behind>, DatabaseError> {
+    let theirs = source.iter().find(|value| value.name == sequence.name);
+    let mut wanted = theirs.map(|value| (value.last_value, value.is_called));
+    for (table, column) in &sequence.users {
+        if let Some(last) = last(connection, table, column, sequence.increment).await?
+            && wanted.is_none_or(|wanted| sequence.reached((last, true)) > sequence.reached(wanted))
+        {
+            wanted = Some((last, true));
+        }
+    }
+    let own = value(connection, &sequence.name).await?;
+    let has = sequence.reached((own.last_value, own.is_called));
+    let Some(wanted) = wanted.filter(|wanted| sequence.reached(*wanted) > has) else { return Ok(None) };
+    let wanted = (sequence.step_to(own.last_value, wanted.0), wanted.1);
+    Ok((sequence.reached(wanted) > has).then_some(Behind { own, wanted }))
 }
 
 async fn list(connection: &mut PgConnection) -> Result<Vec<Sequence>, DatabaseError> {

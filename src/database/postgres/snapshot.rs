@@ -47,7 +47,7 @@ impl PostgresSnapshot {
             .map_err(doing("export a snapshot"))?;
         let catalog = match catalog::read(&mut holder).await {
             Ok(catalog) => catalog,
-            Err(error) => return Err(locks::named(error, &mut holder, &[]).await),
+            Err(error) => return Err(locks::named_after(error, &mut holder, &[]).await),
         };
         let names: Vec<TableName> = catalog.tables.iter().map(|table| table.name.clone()).collect();
         preflight::demand_read(&mut holder, &names).await?;
@@ -104,7 +104,7 @@ impl Snapshot for PostgresSnapshot {
         let name = table.name.clone();
         let task = tokio::spawn(async move {
             if let Err(error) = copy_out(&mut connection, statement.as_str(), what, &sender).await {
-                let error = locks::named(error, &mut connection, &[&name]).await;
+                let error = locks::named_after(error, &mut connection, &[&name]).await;
                 // A reader that is gone needs no error.
                 sender.send(Err(error)).await.unwrap_or_default();
             }

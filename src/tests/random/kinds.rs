@@ -100,7 +100,7 @@ pub(super) const KINDS: &[Kind] = &[
     key("int[]", &["{}", "{1,NULL,3}", "[0:1]={7,8}"]),
     key("{s}.mood", &["sad", "so so", "happy", "ha'ppy"]),
     key("{s}.small", &["0", "999", "-5"]),
-    key("{s}.spot", &["(1,a,{})", "(1.0,a,\"{1,2}\")", "(,,)", "(1,\"a,\"\"b\\\\\",)"]),
+    key("{s}.spot", &["(1,a,{})", "(1.0,a,\"{1,2}\")", "(,b,)", "(1,\"a,\"\"b\\\\\",)"]),
     key("tsvector", &["'a':1A 'b c':2", ""]),
     data("{s}.code", &["a", "abc   ", ""]),
     data("{s}.mood[]", &["{sad,happy}", "{}", "{\"so so\",NULL}"]),
