@@ -13,8 +13,9 @@ lint_panel() {
   if [ -n "$folder" ]; then
     command=(env -u RUSTUP_TOOLCHAIN -u CARGO -u RUSTC "PATH=$folder:$PATH" "$folder/cargo-clippy" clippy)
   fi
-  "${command[@]}" -p frontend -p app --features app/hydrate --target $WASM --target-dir "$TARGET_DIR/wasm" \
-    -- -D warnings
+  # The profile of the panel's own build, so that what both need is compiled once.
+  "${command[@]}" --profile wasm-dev -p frontend -p app --features app/hydrate --target $WASM \
+    --target-dir "$TARGET_DIR/wasm" -- -D warnings
 }
 
 # absent CRATE TREE…: fails when the dependency tree holds the crate.
