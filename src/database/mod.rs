@@ -12,7 +12,7 @@ use futures::stream::BoxStream;
 use crate::archive::SequenceValue;
 use crate::catalog::{Catalog, Finding, Table, TableName};
 use crate::config::Config;
-use crate::model::{Check, SessionId, Skipped};
+use crate::model::{Check, SessionId, SetAside, Skipped, TablePreview};
 
 pub(crate) use postgres::Postgres;
 pub(crate) use state::{Row, Statement, Value};
@@ -65,7 +65,19 @@ pub(crate) trait Database: Send + Sync {
         &self,
         session: &SessionId,
         tables: &[Incoming],
+        usage: Usage,
     ) -> Result<Box<dyn Staging>, DatabaseError>;
+
+    /// Stages what takes the sync `undone` back. With `force`, rows that were changed since are overwritten too.
+    async fn stage_undo(
+        &self,
+        session: &SessionId,
+        undone: &SessionId,
+        force: bool,
+    ) -> Result<Undoing, DatabaseError>;
+
+    /// Drops what was kept for an undo longer than was asked for.
+    async fn expire(&self) -> Result<(), DatabaseError>;
 
     /// Raises the sequences that lag behind the source's or behind their own column; never lowers one.
     /// Returns how many it raised.
@@ -176,6 +188,37 @@ pub(crate) struct Incoming {
     pub partial: bool,
 }
 
+/// What the staged rows are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Usage {
+    /// They are sure to be merged, so they may go straight into tables that are empty.
+    pub straight: bool,
+    /// What they replace is kept.
+    pub undo: bool,
+}
+
+/// An undo as it is staged.
+pub(crate) struct Undoing {
+    pub staging: Box<dyn Staging>,
+    pub incoming: Vec<Incoming>,
+    /// How many rows each table will have.
+    pub rows: Vec<u64>,
+    /// Rows that were changed since and are left alone, and the first of them.
+    pub left_alone: u64,
+    pub left_alone_rows: Vec<SetAside>,
+}
+
+/// What has become of the rows that a merge replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// Nothing was written, so there is nothing to take back.
+    Nothing,
+    Until(i64),
+    TooLarge {
+        bytes: u64,
+    },
+}
+
 /// Incoming rows beside the target's tables: nothing that others see has changed.
 #[async_trait]
 pub(crate) trait Staging: Send {
@@ -190,6 +233,13 @@ pub(crate) trait Staging: Send {
 
     /// What makes the staged rows unfit for the target, as sentences that name table and key columns.
     async fn refusals(&mut self) -> Result<Vec<String>, DatabaseError>;
+
+    /// Counts what a merge of table `index` would do to the `rows` of the source, and shows the first `most` rows of
+    /// each kind. Nothing is written.
+    async fn preview(&mut self, index: usize, rows: u64, most: u32) -> Result<TablePreview, DatabaseError>;
+
+    /// How triggers and foreign keys will be kept out of the way, for people.
+    fn mode(&self) -> String;
 
     /// Opens the one transaction that writes, with the tables locked against other writers.
     async fn begin(&mut self) -> Result<Box<dyn Merge>, DatabaseError>;
@@ -229,6 +279,9 @@ pub(crate) trait Merge: Send {
         &'a mut self,
         index: usize,
     ) -> Result<BoxStream<'a, Result<Bytes, DatabaseError>>, DatabaseError>;
+
+    /// Keeps what was replaced, for an undo until then, unless it takes more than so many bytes.
+    async fn keep(&mut self, until_us: i64, most_bytes: u64) -> Result<Kept, DatabaseError>;
 
     /// A statement on the node's own state that commits together with the rows.
     async fn execute(&mut self, statement: Statement) -> Result<u64, DatabaseError>;

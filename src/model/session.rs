@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Direction, LogLine, Method, Phase, SyncError, SyncStatus};
+use super::{Direction, Kind, LogLine, Method, Phase, SyncError, SyncStatus};
 
 /// Names one sync on both nodes: a UUID in lower-case text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -55,6 +55,8 @@ impl From<SessionId> for String {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SessionSummary {
     pub session_id: SessionId,
+    #[serde(default)]
+    pub kind: Kind,
     pub direction: Direction,
     pub local: String,
     pub peer: String,
@@ -72,6 +74,9 @@ pub struct SessionSummary {
     pub inserted: u64,
     pub updated: u64,
     pub deleted: u64,
+    /// Until when it can be undone; none when it cannot.
+    #[serde(default)]
+    pub undo_until_us: Option<i64>,
     pub error: Option<SyncError>,
 }
 

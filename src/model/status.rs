@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Direction, Fingerprint, Method, SessionId, SyncError, SyncOptions};
+use super::{
+    Direction, Fingerprint, Kind, Method, Preview, SessionId, SetAside, SyncError, SyncOptions,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -49,10 +51,12 @@ pub enum Phase {
     Interrupted,
     /// Committed, verified or not, and taken back since.
     Undone,
+    /// A preview has ended; nothing was written.
+    Previewed,
 }
 
 impl Phase {
-    pub const ALL: [Phase; 8] = [
+    pub const ALL: [Phase; 9] = [
         Phase::Running,
         Phase::Cancelling,
         Phase::Verified,
@@ -61,6 +65,7 @@ impl Phase {
         Phase::Cancelled,
         Phase::Interrupted,
         Phase::Undone,
+        Phase::Previewed,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -73,6 +78,7 @@ impl Phase {
             Phase::Cancelled => "cancelled",
             Phase::Interrupted => "interrupted",
             Phase::Undone => "undone",
+            Phase::Previewed => "previewed",
         }
     }
 
@@ -89,6 +95,11 @@ impl Phase {
     pub fn is_committed(self) -> bool {
         matches!(self, Phase::Verified | Phase::Completed)
     }
+
+    /// It came to the end that was asked for.
+    pub fn is_success(self) -> bool {
+        self.is_committed() || self == Phase::Previewed
+    }
 }
 
 /// One sync as it stands now: what the panel, the command line, the peer and the history read.
@@ -96,6 +107,8 @@ impl Phase {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SyncStatus {
     pub session_id: SessionId,
+    #[serde(default)]
+    pub kind: Kind,
     pub direction: Direction,
     /// Name of this node.
     pub local: String,
@@ -133,6 +146,12 @@ pub struct SyncStatus {
     pub error: Option<SyncError>,
     /// Set once it is committed.
     pub result: Option<SyncResult>,
+    /// Set once a preview has ended.
+    #[serde(default)]
+    pub preview: Option<Preview>,
+    /// The session that took this one back, or that this one takes back.
+    #[serde(default)]
+    pub undo: Option<SessionId>,
     pub started_us: i64,
     pub finished_us: Option<i64>,
     pub elapsed_ms: u64,
@@ -256,6 +275,15 @@ pub struct SyncResult {
     pub tables_changed: u64,
     pub sequences_raised: u64,
     pub skipped: Vec<Skipped>,
+    /// Rows that were left out, or of an undo left alone.
+    #[serde(default)]
+    pub set_aside: u64,
+    /// The first of them.
+    #[serde(default)]
+    pub set_aside_rows: Vec<SetAside>,
+    /// Until when the sync can be undone; none when it cannot.
+    #[serde(default)]
+    pub undo_until_us: Option<i64>,
 }
 
 /// What was proven about the target.
@@ -271,6 +299,8 @@ pub enum Relation {
     Unverified {
         reason: String,
     },
+    /// The target is as it was before the sync that was undone, but for the rows that were left alone.
+    Restored,
 }
 
 /// Something in the source that is never synced, and why.

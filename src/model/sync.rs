@@ -98,6 +98,16 @@ pub struct Scope {
     pub exclude: Vec<String>,
 }
 
+/// A row named by its key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChosenRow {
+    /// As a preview names it.
+    pub table: String,
+    /// The key's values as text, in the order in which the preview gives them.
+    pub key: Vec<String>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SyncOptions {
@@ -109,6 +119,10 @@ pub struct SyncOptions {
     pub conflicts: ConflictPolicy,
     pub row_errors: RowErrors,
     pub scope: Scope,
+    /// Keep what the sync replaces and deletes, so that it can be undone.
+    pub undo: bool,
+    /// Only these rows, as a preview has shown them; empty takes all.
+    pub rows: Vec<ChosenRow>,
 }
 
 impl Default for SyncOptions {
@@ -120,6 +134,8 @@ impl Default for SyncOptions {
             conflicts: ConflictPolicy::default(),
             row_errors: RowErrors::default(),
             scope: Scope::default(),
+            undo: true,
+            rows: Vec::new(),
         }
     }
 }

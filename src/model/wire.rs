@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DatabaseFacts, Method, SessionId, SyncOptions, SyncStatus, TableDigest};
+use super::{DatabaseFacts, Kind, Method, SessionId, SyncOptions, SyncStatus, TableDigest};
 
 pub const PROTOCOL: u32 = 1;
 
@@ -32,6 +32,8 @@ pub struct Invitation {
     pub started_by: String,
     pub method: Method,
     pub options: SyncOptions,
+    #[serde(default)]
+    pub kind: Kind,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

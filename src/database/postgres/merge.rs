@@ -3,16 +3,19 @@
 //! `on conflict` cannot be used: it fails on deferrable keys, on two rows that swap a unique value, on tables with
 //! rules and on exclusion constraints.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use sqlx::postgres::PgConnection;
 
-use super::super::{DatabaseError, Merge, Statement, Written};
+use super::super::{DatabaseError, Kept, Merge, Statement, Written};
 use super::connect::Connector;
 use super::direct::{self, DirectLoader};
 use super::error::{doing, failed};
+use super::images::{Fate, Imaged, Images};
 use super::rebuild::Rebuild;
 use super::staging::Staged;
 use super::statements::{self, Target};
@@ -24,7 +27,7 @@ use crate::sql::Sql;
 /// Whole tables meet whole tables here, often with statistics of a time when the target was empty. Then the planner
 /// takes a nested loop whose inner scan also walks over the rows that the very statement is inserting: quadratic,
 /// 9 minutes and more for a million rows that a hash join places in seconds.
-const SETTINGS: [&str; 5] = [
+pub(super) const SETTINGS: [&str; 5] = [
     "set local enable_nestloop = off",
     "set local work_mem = '64MB'",
     "set local jit = off",
@@ -37,12 +40,17 @@ const SETTINGS: [&str; 5] = [
 const MANY_ROWS: u64 = 10_000;
 
 pub(super) struct PostgresMerge {
-    connection: PgConnection,
-    targets: Vec<Target>,
+    pub(super) connection: PgConnection,
+    pub(super) targets: Vec<Target>,
     names: Vec<TableName>,
     rebuild: Rebuild,
     /// The rows that went straight into each table; empty when they are all staged.
     direct: Vec<Option<u64>>,
+    /// Where the rows go that are replaced, when they are kept.
+    images: Option<Images>,
+    /// The tables that were written to, by their place.
+    imaged: BTreeMap<usize, Imaged>,
+    begun: bool,
 }
 
 impl PostgresMerge {
@@ -51,6 +59,8 @@ impl PostgresMerge {
         connector: &Connector,
         session: &SessionId,
         staged: &[Staged],
+        straight: bool,
+        images: Option<Images>,
     ) -> Result<Self, DatabaseError> {
         let mut connection = connector.open(session).await?;
         demand_replica_role(&mut connection, connector.server_version).await?;
@@ -60,8 +70,17 @@ impl PostgresMerge {
         }
         let names = targets.iter().map(|target| target.table.name.clone()).collect();
         let fit = direct::fit(&mut connection, &targets).await?;
-        let mut merge = Self { connection, targets, names, rebuild: Rebuild::default(), direct: Vec::new() };
-        if direct::begin(&mut merge.connection, &merge.targets, &fit).await? {
+        let mut merge = Self {
+            connection,
+            targets,
+            names,
+            rebuild: Rebuild::default(),
+            direct: Vec::new(),
+            images,
+            imaged: BTreeMap::new(),
+            begun: false,
+        };
+        if straight && direct::begin(&mut merge.connection, &merge.targets, &fit).await? {
             demand_same_tables(&mut merge.connection, &merge.targets).await?;
             merge.direct = fit.into_iter().map(|fits| fits.then_some(0)).collect();
             merge.set_up().await?;
@@ -71,7 +90,7 @@ impl PostgresMerge {
 
     /// Opens the transaction, unless rows have gone into it already.
     pub(super) async fn begin(&mut self) -> Result<(), DatabaseError> {
-        if self.direct.is_empty() {
+        if !self.begun {
             locks::begin_locked(&mut self.connection, &self.targets).await?;
             demand_same_tables(&mut self.connection, &self.targets).await?;
             self.set_up().await?;
@@ -86,6 +105,7 @@ impl PostgresMerge {
         for text in SETTINGS {
             run(&mut self.connection, "prepare the transaction", text).await?;
         }
+        self.begun = true;
         Ok(())
     }
 
@@ -123,7 +143,9 @@ impl PostgresMerge {
             // A reader has the table, and the rows go in beside the indexes.
             Err(DatabaseError::Locked { .. }) => {
                 self.rebuild.forget(&self.targets[index].table.name);
-                run(&mut self.connection, "leave the indexes", "rollback to take_off").await
+                run(&mut self.connection, "leave the indexes", "rollback to take_off").await?;
+                // Rows written under a savepoint would carry another number than the transaction's.
+                run(&mut self.connection, "leave the indexes", "release take_off").await
             }
             Err(error) => Err(error),
         }
@@ -131,6 +153,7 @@ impl PostgresMerge {
 
     async fn write_rows(&mut self, index: usize, rows: u64) -> Result<Written, DatabaseError> {
         if let Some(&Some(inserted)) = self.direct.get(index) {
+            self.remember(index, true, inserted);
             self.rebuild.put_back_indexes(&mut self.connection, &self.names[index]).await?;
             return Ok(Written { inserted, updated: 0 });
         }
@@ -142,24 +165,65 @@ impl PostgresMerge {
             let insert_all = statements::insert_all(target);
             self.take_off_indexes(index, rows).await?;
             let inserted = self.write(index, "insert", insert_all).await?;
+            self.remember(index, true, inserted);
             self.rebuild.put_back_indexes(&mut self.connection, &self.names[index]).await?;
             return Ok(Written { inserted, updated: 0 });
         }
         let target = &self.targets[index];
-        let (moved, update, insert) =
+        let (moved, mut update, mut insert) =
             (statements::delete_moved(target), statements::update(target), statements::insert(target));
+        let updated = statements::updated(target);
+        let images = self.images.clone();
         let mut written = Written::default();
         // Rows whose secondary unique values change leave first and come back with the new ones, so that swaps and
         // rotations meet no old value.
         let moved = match moved {
-            Some(statement) => self.write(index, "move", statement).await?,
+            Some(statement) => self.delete(index, "move", Fate::Replaced, statement).await?,
             None => 0,
         };
+        if let (Some(images), Some(updated)) = (&images, updated) {
+            let keep = images.keeping(index, &self.targets[index], &updated);
+            if self.write(index, "keep", keep).await? == 0 {
+                update = None;
+            }
+        }
         if let Some(statement) = update {
-            written.updated = self.write(index, "update", statement).await? + moved;
+            written.updated = self.write(index, "update", statement).await?;
+        }
+        written.updated += moved;
+        let target = &self.targets[index];
+        if let (Some(images), false) = (&images, target.table.key().is_empty()) {
+            insert = images.inserting(index, target, &insert);
         }
         written.inserted = self.write(index, "insert", insert).await? - moved;
+        self.remember(index, false, written.updated + written.inserted);
         Ok(written)
+    }
+
+    /// Runs a statement that deletes rows, and keeps them when that is asked for.
+    async fn delete(
+        &mut self,
+        index: usize,
+        verb: &str,
+        fate: Fate,
+        mut statement: Sql,
+    ) -> Result<u64, DatabaseError> {
+        if let Some(images) = &self.images {
+            statement = images.deleting(index, &self.targets[index], fate, &statement);
+        }
+        let rows = self.write(index, verb, statement).await?;
+        self.remember(index, false, rows);
+        Ok(rows)
+    }
+
+    /// Notes that `rows` of a table were written.
+    fn remember(&mut self, index: usize, all_new: bool, rows: u64) {
+        if rows > 0 {
+            let target = &self.targets[index];
+            let (table, columns) = (target.table.name.clone(), target.stored.clone());
+            let imaged = self.imaged.entry(index).or_insert(Imaged { table, columns, all_new });
+            imaged.all_new |= all_new;
+        }
     }
 
     async fn write(&mut self, index: usize, verb: &str, statement: Sql) -> Result<u64, DatabaseError> {
@@ -191,7 +255,7 @@ impl Merge for PostgresMerge {
         if self.is_direct(index) {
             return Ok(0);
         }
-        self.write(index, "delete", statement).await
+        self.delete(index, "delete", Fate::Deleted, statement).await
     }
 
     async fn upsert(&mut self, index: usize, rows: u64) -> Result<Written, DatabaseError> {
@@ -238,6 +302,15 @@ impl Merge for PostgresMerge {
         match self.connection.copy_out_raw(statement.as_str()).await {
             Ok(rows) => Ok(rows.map_err(move |cause| failed(what.clone(), &cause)).boxed()),
             Err(cause) => Err(failed(what, &cause)),
+        }
+    }
+
+    async fn keep(&mut self, until_us: i64, most_bytes: u64) -> Result<Kept, DatabaseError> {
+        match &self.images {
+            Some(images) if !self.imaged.is_empty() => {
+                images.keep(&mut self.connection, &self.imaged, until_us, most_bytes).await
+            }
+            _ => Ok(Kept::Nothing),
         }
     }
 

@@ -8,10 +8,12 @@ mod direct;
 mod error;
 mod export;
 mod foreign_keys;
+mod images;
 mod large_values;
 mod locks;
 mod merge;
 mod preflight;
+mod preview;
 mod rebuild;
 mod sequences;
 mod snapshot;
@@ -19,6 +21,8 @@ mod staging;
 mod state;
 mod statements;
 mod tools;
+mod undo;
+mod uniques;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -29,7 +33,9 @@ use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Row as _};
 
-use super::{Claim, Database, DatabaseError, Facts, Held, Incoming, Row, Snapshot, Staging, Statement};
+use super::{
+    Claim, Database, DatabaseError, Facts, Held, Incoming, Row, Snapshot, Staging, Statement, Undoing, Usage,
+};
 use crate::archive::SequenceValue;
 use crate::catalog::{Catalog, TableName};
 use crate::config::{Config, Secret};
@@ -139,10 +145,31 @@ impl Database for Postgres {
         &self,
         session: &SessionId,
         tables: &[Incoming],
+        usage: Usage,
     ) -> Result<Box<dyn Staging>, DatabaseError> {
         let names: Vec<TableName> = tables.iter().map(|incoming| incoming.table.name.clone()).collect();
         self.demand_write(session, &names).await?;
-        Ok(Box::new(staging::PostgresStaging::create(&self.connector, session, tables).await?))
+        Ok(Box::new(staging::PostgresStaging::create(&self.connector, session, tables, usage).await?))
+    }
+
+    async fn stage_undo(
+        &self,
+        session: &SessionId,
+        undone: &SessionId,
+        force: bool,
+    ) -> Result<Undoing, DatabaseError> {
+        let kept = undo::kept(&self.pool, undone).await?;
+        let incoming = undo::incoming(&self.catalog().await?, &kept)?;
+        let names: Vec<TableName> = incoming.iter().map(|incoming| incoming.table.name.clone()).collect();
+        self.demand_write(session, &names).await?;
+        let usage = Usage { straight: false, undo: true };
+        let staging =
+            staging::PostgresStaging::create(&self.connector, session, &incoming, usage).await?;
+        undo::stage(staging, incoming, &kept, force).await
+    }
+
+    async fn expire(&self) -> Result<(), DatabaseError> {
+        images::expire(&self.pool).await
     }
 
     async fn raise_sequences(

@@ -6,13 +6,14 @@ use sqlx::Postgres as Driver;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgCopyIn, PgPool, PgPoolCopyExt, PgPoolOptions};
 
-use super::super::{DatabaseError, Incoming, Loader, Merge, Staging};
+use super::super::{DatabaseError, Incoming, Loader, Merge, Staging, Usage};
 use super::connect::{Connector, SETTINGS, session_name};
 use super::error::{doing, failed};
-use super::locks;
+use super::images::Images;
 use super::merge::PostgresMerge;
+use super::{locks, preview};
 use crate::catalog::TableName;
-use crate::model::SessionId;
+use crate::model::{SessionId, TablePreview};
 use crate::sql::{Ident, join, names, sql};
 
 /// Names of staging tables of any session begin so.
@@ -26,7 +27,7 @@ pub(super) struct PostgresStaging {
     pool: PgPool,
     tables: Vec<Staged>,
     /// None once it has begun.
-    merge: Option<PostgresMerge>,
+    pub(super) merge: Option<PostgresMerge>,
 }
 
 /// A table of the target beside the staging table of its incoming rows.
@@ -43,6 +44,7 @@ impl PostgresStaging {
         connector: &Connector,
         session: &SessionId,
         tables: &[Incoming],
+        usage: Usage,
     ) -> Result<Self, DatabaseError> {
         // Its own pool: the connections must carry the session's name to be ended by it.
         let options = connector.options.clone().application_name(&session_name(session)).options(SETTINGS);
@@ -58,7 +60,11 @@ impl PostgresStaging {
             outdated: incoming.partial.then(|| name(index, "_old")),
         };
         let tables: Vec<Staged> = tables.iter().enumerate().map(staged).collect();
-        let merge = match PostgresMerge::prepare(connector, session, &tables).await {
+        let images = match usage.undo {
+            true => Some(Images::create(&pool, session, &prefix(session)).await?),
+            false => None,
+        };
+        let merge = match PostgresMerge::prepare(connector, session, &tables, usage.straight, images).await {
             Ok(merge) => merge,
             Err(error) => return Err(named(error, &pool).await),
         };
@@ -177,6 +183,15 @@ impl Staging for PostgresStaging {
             }
         }
         Ok(found)
+    }
+
+    async fn preview(&mut self, index: usize, rows: u64, most: u32) -> Result<TablePreview, DatabaseError> {
+        let Some(merge) = &mut self.merge else { return Err(begun()) };
+        preview::table(&mut merge.connection, &merge.targets[index], rows, most).await
+    }
+
+    fn mode(&self) -> String {
+        self.merge.as_ref().map(Merge::mode).unwrap_or_default()
     }
 
     async fn begin(&mut self) -> Result<Box<dyn Merge>, DatabaseError> {

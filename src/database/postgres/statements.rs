@@ -7,15 +7,17 @@ use super::super::DatabaseError;
 use super::error::doing;
 use super::staging::Staged;
 use crate::catalog::{Identity, Table, TableName};
-use crate::sql::{Ident, Operator, Sql, join, names, sql};
+use crate::sql::{Ident, Literal, Operator, Sql, join, names, sql};
 
 /// A table to write to, and how its rows meet the staged ones.
 pub(super) struct Target {
     pub(super) table: Table,
-    stage: TableName,
+    pub(super) stage: TableName,
     /// The table's rows that the source does not have, when only the rest of the source's rows are staged.
-    outdated: Option<TableName>,
+    pub(super) outdated: Option<TableName>,
     pub(super) columns: Vec<String>,
+    /// All columns that are not computed, those that do not come in among them.
+    pub(super) stored: Vec<String>,
     /// The key's columns with the equality of its index; empty for a table without a key.
     key: Vec<(String, Operator)>,
     /// The source guarantees it, or there is no key.
@@ -27,7 +29,16 @@ impl Target {
         let Staged { incoming, stage, outdated } = staged.clone();
         let key = equalities(connection, &incoming.table).await?;
         let keys_are_unique = incoming.unique || key.is_empty();
-        Ok(Self { table: incoming.table, stage, outdated, columns: incoming.columns, key, keys_are_unique })
+        let stored = incoming.table.stored_columns();
+        Ok(Self {
+            table: incoming.table,
+            stage,
+            outdated,
+            columns: incoming.columns,
+            stored,
+            key,
+            keys_are_unique,
+        })
     }
 
     /// `only`, so that tables that inherit from this one keep their rows; a partitioned root is written through.
@@ -40,7 +51,7 @@ impl Target {
     }
 
     /// `t.key = s.key`
-    fn same_key(&self) -> Sql {
+    pub(super) fn same_key(&self) -> Sql {
         self.same_key_of("t", "s")
     }
 
@@ -55,7 +66,7 @@ impl Target {
     }
 
     /// The relation as `t` with the condition that the source does not have the row. For tables with a key.
-    fn surplus_rows(&self) -> Sql {
+    pub(super) fn surplus_rows(&self) -> Sql {
         match &self.outdated {
             // The row may have been changed since; its key is what counts.
             Some(outdated) => sql(
@@ -70,9 +81,14 @@ impl Target {
         }
     }
 
+    /// The target does not have the key of the staged row `s`. For tables with a key.
+    pub(super) fn is_lacking(&self) -> Sql {
+        sql("not exists (select from {} t where {})", &[&self.relation(), &self.same_key()])
+    }
+
     /// `row(t.a, …)::record *<> row(s.a, …)::record`: compares the stored bytes, so it works for every type and sees
     /// 1.10 against 1.1.
-    fn differ(&self, columns: &[&String]) -> Sql {
+    pub(super) fn differ(&self, columns: &[&String]) -> Sql {
         sql("{} operator(pg_catalog.*<>) {}", &[&record("t", columns), &record("s", columns)])
     }
 
@@ -99,7 +115,7 @@ impl Target {
 
     /// Every stored column comes in, so that a row can be deleted and inserted again without losing a value.
     fn is_whole(&self) -> bool {
-        self.table.stored_columns().iter().all(|name| self.columns.contains(name))
+        self.stored.iter().all(|name| self.columns.contains(name))
     }
 }
 
@@ -156,6 +172,18 @@ pub(super) fn delete_moved(target: &Target) -> Option<Sql> {
     ))
 }
 
+/// The rows that `update` changes, as `t` beside what they become as `s`. None where no column can be set.
+pub(super) fn updated(target: &Target) -> Option<Sql> {
+    let settable = target.settable();
+    if target.key.is_empty() || settable.is_empty() {
+        return None;
+    }
+    Some(sql(
+        "{} t join {} s on {} where {}",
+        &[&target.relation(), &target.stage, &target.same_key(), &target.differ(&settable)],
+    ))
+}
+
 /// Updates the rows that differ. None where no column can be set.
 pub(super) fn update(target: &Target) -> Option<Sql> {
     let settable = target.settable();
@@ -198,8 +226,8 @@ pub(super) fn insert(target: &Target) -> Sql {
     }
     sql(
         "insert into {} ({}) overriding system value
-         select {} from {} s where not exists (select from {} t where {})",
-        &[&target.table.name, &columns, &values, &target.stage, &target.relation(), &target.same_key()],
+         select {} from {} s where {}",
+        &[&target.table.name, &columns, &values, &target.stage, &target.is_lacking()],
     )
 }
 
@@ -244,6 +272,37 @@ pub(super) fn surplus(target: &Target) -> Sql {
         return balance(target, "greatest(coalesce(t.held, 0) - coalesce(s.held, 0), 0)");
     }
     sql("select count(*) from {}", &[&target.surplus_rows()])
+}
+
+/// Counts the rows of a partial table that `delete_surplus` deletes.
+pub(super) fn outdated_count(target: &Target) -> Sql {
+    match &target.outdated {
+        Some(outdated) if target.key.is_empty() => sql("select count(*) from {}", &[outdated]),
+        _ => sql("select count(*) from {}", &[&target.surplus_rows()]),
+    }
+}
+
+/// Counts the staged rows that `insert` inserts.
+pub(super) fn lacking_count(target: &Target) -> Sql {
+    if target.key.is_empty() && target.outdated.is_some() {
+        return sql("select count(*) from {}", &[&target.stage]);
+    }
+    if target.key.is_empty() {
+        return balance(target, "greatest(s.held - coalesce(t.held, 0), 0)");
+    }
+    sql("select count(*) from {} s where {}", &[&target.stage, &target.is_lacking()])
+}
+
+/// `id 7, part 2`: how people are told which row is meant; a row without a key by all of it.
+pub(super) fn key_text(target: &Target, alias: &'static str) -> Sql {
+    if target.key.is_empty() {
+        return sql("left({}, 200)", &[&image(alias, target)]);
+    }
+    let alias = sql(alias, &[]);
+    let parts = target.key.iter().map(|(column, _)| {
+        sql("{} || ' ' || {}.{}::text", &[&Literal(column), &alias, &Ident(column)])
+    });
+    join(" || ', ' || ", parts)
 }
 
 pub(super) fn row_count(target: &Target) -> Sql {

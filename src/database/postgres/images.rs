@@ -1,0 +1,195 @@
+//! Before-images: what a merge replaces, deletes and inserts, kept so that it can be taken back.
+//!
+//! A row is kept as the text of a record of all its stored columns. What was inserted is kept as its key alone, and
+//! not at all in a table that was empty or has no key: there every row that carries the transaction's number is new.
+
+use std::collections::BTreeMap;
+
+use sqlx::postgres::{PgConnection, PgPool};
+
+use super::super::{DatabaseError, Kept};
+use super::error::doing;
+use super::statements::Target;
+use crate::catalog::TableName;
+use crate::clock::now_us;
+use crate::model::SessionId;
+use crate::sql::{Ident, Sql, join, sql};
+
+/// Of one session: the images of all tables.
+#[derive(Debug, Clone)]
+pub(super) struct Images {
+    session: SessionId,
+    table: TableName,
+}
+
+/// What is remembered of a table beside its rows.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub(super) struct Imaged {
+    pub(super) table: TableName,
+    /// The stored columns, in the order of the images.
+    pub(super) columns: Vec<String>,
+    /// All that the transaction wrote was inserted, and no key of it was kept.
+    pub(super) all_new: bool,
+}
+
+/// What becomes of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Replaced,
+    Deleted,
+    Inserted,
+}
+
+impl Fate {
+    pub(super) fn literal(self) -> Sql {
+        match self {
+            Fate::Replaced => sql("'u'", &[]),
+            Fate::Deleted => sql("'d'", &[]),
+            Fate::Inserted => sql("'i'", &[]),
+        }
+    }
+}
+
+/// Where the images of a session are kept after its commit.
+pub(super) fn table(session: &SessionId) -> TableName {
+    TableName::new("tandem", format!("undo_{}", session.short()))
+}
+
+impl Images {
+    /// Makes a place for the images, named like a staging table, so that it goes with them unless it is kept.
+    pub(super) async fn create(
+        pool: &PgPool,
+        session: &SessionId,
+        prefix: &str,
+    ) -> Result<Self, DatabaseError> {
+        let table = TableName::new("tandem", format!("{prefix}images"));
+        sqlx::query(
+            sql(r#"create table {} (place int not null, kind "char" not null, image text not null)"#, &[
+                &table,
+            ])
+            .into_query(),
+        )
+        .execute(pool)
+        .await
+        .map_err(doing("make a place for the rows that are replaced"))?;
+        Ok(Self { session: session.clone(), table })
+    }
+
+    /// `statement` deletes rows and keeps what they were.
+    pub(super) fn deleting(&self, place: usize, target: &Target, fate: Fate, statement: &Sql) -> Sql {
+        let columns = join(", ", target.stored.iter().map(|column| sql("t.{}", &[&Ident(column)])));
+        let image = image("gone", target.stored.iter().map(|column| (column, true)));
+        sql("with gone as ({} returning {}) insert into {} select {}, {}, {} from gone", &[
+            statement,
+            &columns,
+            &self.table,
+            &number(place),
+            &fate.literal(),
+            &image,
+        ])
+    }
+
+    /// Keeps the rows of `rows`, a relation `t` with whatever joins and conditions.
+    pub(super) fn keeping(&self, place: usize, target: &Target, rows: &Sql) -> Sql {
+        let image = image("t", target.stored.iter().map(|column| (column, true)));
+        sql("insert into {} select {}, {}, {} from {}", &[
+            &self.table,
+            &number(place),
+            &Fate::Replaced.literal(),
+            &image,
+            rows,
+        ])
+    }
+
+    /// `statement` inserts rows and keeps their keys. For tables with a key.
+    pub(super) fn inserting(&self, place: usize, target: &Target, statement: &Sql) -> Sql {
+        let key = target.table.key();
+        let columns = join(", ", key.iter().map(|column| sql("{}", &[&Ident(column)])));
+        let image = image("new", target.stored.iter().map(|column| (column, key.contains(column))));
+        sql("with new as ({} returning {}) insert into {} select {}, {}, {} from new", &[
+            statement,
+            &columns,
+            &self.table,
+            &number(place),
+            &Fate::Inserted.literal(),
+            &image,
+        ])
+    }
+
+    /// Makes the images outlive the session, unless they take more than `most_bytes`.
+    pub(super) async fn keep(
+        &self,
+        connection: &mut PgConnection,
+        tables: &BTreeMap<usize, Imaged>,
+        until_us: i64,
+        most_bytes: u64,
+    ) -> Result<Kept, DatabaseError> {
+        let what = || doing("keep the rows that were replaced");
+        let bytes: i64 = sqlx::query_scalar("select pg_total_relation_size($1::regclass)")
+            .bind(sql("{}", &[&self.table]).as_str().to_owned())
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(what())?;
+        if bytes.unsigned_abs() > most_bytes {
+            return Ok(Kept::TooLarge { bytes: bytes.unsigned_abs() });
+        }
+        let name = table(&self.session);
+        sqlx::query(sql("alter table {} rename to {}", &[&self.table, &Ident(&name.name)]).into_query())
+            .execute(&mut *connection)
+            .await
+            .map_err(what())?;
+        sqlx::query(
+            "insert into tandem.undo (session, transaction, until_us, tables)
+             values ($1, pg_current_xact_id()::text::bigint, $2, $3)",
+        )
+        .bind(self.session.as_str())
+        .bind(until_us)
+        .bind(serde_json::to_string(tables).expect("plain data has a JSON form"))
+        .execute(connection)
+        .await
+        .map_err(what())?;
+        Ok(Kept::Until(until_us))
+    }
+}
+
+/// Drops what can no longer be taken back because its time is over.
+pub(super) async fn expire(pool: &PgPool) -> Result<(), DatabaseError> {
+    let expired: Vec<String> = sqlx::query_scalar("select session from tandem.undo where until_us < $1")
+        .bind(now_us())
+        .fetch_all(pool)
+        .await
+        .map_err(doing("look for rows that need not be kept any more"))?;
+    for session in expired.iter().filter_map(|session| SessionId::parse(session)) {
+        forget(pool, &session).await?;
+    }
+    Ok(())
+}
+
+async fn forget(pool: &PgPool, session: &SessionId) -> Result<(), DatabaseError> {
+    let what = || doing("drop rows that were kept");
+    let mut transaction = pool.begin().await.map_err(what())?;
+    sqlx::query(sql("drop table if exists {}", &[&table(session)]).into_query())
+        .execute(&mut *transaction)
+        .await
+        .map_err(what())?;
+    sqlx::query("delete from tandem.undo where session = $1")
+        .bind(session.as_str())
+        .execute(&mut *transaction)
+        .await
+        .map_err(what())?;
+    transaction.commit().await.map_err(what())
+}
+
+/// The text of a record; a column that is not taken is null in it.
+fn image<'a>(alias: &'static str, columns: impl Iterator<Item = (&'a String, bool)>) -> Sql {
+    let alias = sql(alias, &[]);
+    let values = columns.map(|(column, taken)| match taken {
+        true => sql("{}.{}", &[&alias, &Ident(column)]),
+        false => sql("null", &[]),
+    });
+    sql("row({})::text", &[&join(", ", values)])
+}
+
+fn number(place: usize) -> i64 {
+    i64::try_from(place).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,189 @@
+//! Staged rows beside the target's: what a merge would do, counted and shown without a write.
+
+use sqlx::Row as _;
+use sqlx::postgres::{PgConnection, PgRow};
+
+use super::super::DatabaseError;
+use super::error::doing;
+use super::merge::SETTINGS;
+use super::statements::{self, Target};
+use super::uniques;
+use crate::model::{Change, RowPreview, TablePreview, ValuePreview};
+use crate::sql::{Ident, Sql, join, sql};
+
+/// Characters that are shown of a value.
+const WIDTH: i64 = 200;
+/// Columns whose value tells when a row was changed last, by usual names.
+const CHANGED_AT: [&str; 9] = [
+    "updated_at", "modified_at", "changed_at", "last_update", "last_updated", "last_modified", "updated_on",
+    "updated", "modified",
+];
+
+/// See `Staging::preview`.
+pub(super) async fn table(
+    connection: &mut PgConnection,
+    target: &Target,
+    rows: u64,
+    most: u32,
+) -> Result<TablePreview, DatabaseError> {
+    let doing = || doing(format!("look at the rows of {}", target.table.name));
+    sqlx::query("begin transaction read only").execute(&mut *connection).await.map_err(doing())?;
+    for text in SETTINGS {
+        sqlx::query(text).execute(&mut *connection).await.map_err(doing())?;
+    }
+    let mut look = Look { connection, target, most: i64::from(most) };
+    let preview = look.at(rows).await;
+    sqlx::query("rollback").execute(connection).await.map_err(doing())?;
+    preview
+}
+
+struct Look<'a> {
+    connection: &'a mut PgConnection,
+    target: &'a Target,
+    most: i64,
+}
+
+impl Look<'_> {
+    async fn at(&mut self, rows: u64) -> Result<TablePreview, DatabaseError> {
+        let target = self.target;
+        let newer_by = newer_by(target);
+        let mut preview = TablePreview {
+            name: target.table.name.display(),
+            key: target.table.key().to_vec(),
+            inserted: self.count(statements::lacking_count(target)).await?,
+            newer_by: newer_by.cloned(),
+            ..TablePreview::default()
+        };
+        if let Some(updated) = statements::updated(target) {
+            let newer = newer_by.map_or(sql("false", &[]), is_newer);
+            let row = self
+                .one(sql("select count(*) as updated, count(*) filter (where {}) as newer from {}", &[&newer, &updated]))
+                .await?;
+            preview.updated = row.get::<i64, _>("updated").unsigned_abs();
+            preview.newer = row.get::<i64, _>("newer").unsigned_abs();
+            if preview.updated > 0 {
+                let rows = self.updates(&updated, &newer).await?;
+                preview.rows.extend(rows);
+            }
+        }
+        preview.unchanged = rows.saturating_sub(preview.inserted + preview.updated);
+        preview.target_only =
+            (self.count(statements::row_count(target)).await? + preview.inserted).saturating_sub(rows);
+        if !target.table.key().is_empty() {
+            if preview.inserted > 0 {
+                let rows = sql("{} s where {}", &[&target.stage, &target.is_lacking()]);
+                preview.rows.extend(self.whole_rows("s", Change::Insert, &rows).await?);
+            }
+            if preview.target_only > 0 {
+                preview.rows.extend(self.whole_rows("t", Change::Delete, &target.surplus_rows()).await?);
+                for unique in uniques::of(self.connection, target).await? {
+                    let met = unique.conflicts(target);
+                    preview.conflicts += self.count(sql("select count(*) from {}", &[&met])).await?;
+                    preview.rows.extend(self.whole_rows("s", Change::Conflict, &met).await?);
+                }
+            }
+        }
+        Ok(preview)
+    }
+
+    /// The first rows that would change, with the columns that would.
+    async fn updates(&mut self, updated: &Sql, newer: &Sql) -> Result<Vec<RowPreview>, DatabaseError> {
+        let target = self.target;
+        let differs = target.columns.iter().map(|column| target.differ(&[column]));
+        let rows = self
+            .all(sql("select {} as key, {} as before, {} as after, array[{}] as differs, {} as newer from {} limit {}", &[
+                &texts("t", target.table.key()),
+                &texts("t", &target.columns),
+                &texts("s", &target.columns),
+                &join(", ", differs),
+                newer,
+                updated,
+                &self.most,
+            ]))
+            .await?;
+        Ok(rows.iter().map(|row| self.update(row)).collect())
+    }
+
+    fn update(&self, row: &PgRow) -> RowPreview {
+        let (before, after): (Vec<Option<String>>, Vec<Option<String>>) = (row.get("before"), row.get("after"));
+        let differs: Vec<bool> = row.get("differs");
+        let values = self.target.columns.iter().zip(before).zip(after).zip(differs);
+        let values = values.filter(|(_, differs)| *differs).map(|(((column, before), after), _)| ValuePreview {
+            column: column.clone(),
+            before,
+            after,
+        });
+        RowPreview {
+            change: Change::Update,
+            key: key(row),
+            values: values.collect(),
+            // Null when one of the two is not set.
+            newer: row.get::<Option<bool>, _>("newer").unwrap_or_default(),
+        }
+    }
+
+    /// The first of `rows`, a relation named `alias`, with all columns.
+    async fn whole_rows(
+        &mut self,
+        alias: &'static str,
+        change: Change,
+        rows: &Sql,
+    ) -> Result<Vec<RowPreview>, DatabaseError> {
+        let target = self.target;
+        let found = self
+            .all(sql("select {} as key, {} as row from {} limit {}", &[
+                &texts(alias, target.table.key()),
+                &texts(alias, &target.columns),
+                rows,
+                &self.most,
+            ]))
+            .await?;
+        let shown = |row: &PgRow| {
+            let values = target.columns.iter().zip(row.get::<Vec<Option<String>>, _>("row"));
+            let values = values.map(|(column, value)| match change {
+                Change::Delete => ValuePreview { column: column.clone(), before: value, after: None },
+                _ => ValuePreview { column: column.clone(), before: None, after: value },
+            });
+            RowPreview { change, key: key(row), values: values.collect(), newer: false }
+        };
+        Ok(found.iter().map(shown).collect())
+    }
+
+    async fn count(&mut self, statement: Sql) -> Result<u64, DatabaseError> {
+        Ok(self.one(statement).await?.get::<i64, _>(0).unsigned_abs())
+    }
+
+    async fn one(&mut self, statement: Sql) -> Result<PgRow, DatabaseError> {
+        let what = doing(format!("look at the rows of {}", self.target.table.name));
+        sqlx::query(statement.into_query()).fetch_one(&mut *self.connection).await.map_err(what)
+    }
+
+    async fn all(&mut self, statement: Sql) -> Result<Vec<PgRow>, DatabaseError> {
+        let what = doing(format!("look at the rows of {}", self.target.table.name));
+        sqlx::query(statement.into_query()).fetch_all(&mut *self.connection).await.map_err(what)
+    }
+}
+
+fn key(row: &PgRow) -> Vec<String> {
+    row.get::<Vec<Option<String>>, _>("key").into_iter().map(Option::unwrap_or_default).collect()
+}
+
+/// `array[left(t.a::text, 200), …]`
+fn texts(alias: &'static str, columns: &[String]) -> Sql {
+    let alias = sql(alias, &[]);
+    let values = columns.iter().map(|column| sql("left({}.{}::text, {})", &[&alias, &Ident(column), &WIDTH]));
+    sql("array[{}]::text[]", &[&join(", ", values)])
+}
+
+/// The column that tells when a row was changed last.
+fn newer_by(target: &Target) -> Option<&String> {
+    let is_time = |name: &&String| {
+        target.table.column(name).is_some_and(|column| column.type_name.starts_with("timestamp"))
+    };
+    let named = |name: &str| target.columns.iter().find(|column| column.as_str() == name);
+    CHANGED_AT.into_iter().filter_map(named).find(is_time)
+}
+
+fn is_newer(column: &String) -> Sql {
+    sql("t.{} operator(pg_catalog.>) s.{}", &[&Ident(column), &Ident(column)])
+}

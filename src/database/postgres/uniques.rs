@@ -1,0 +1,114 @@
+//! The indexes besides the key's in which two rows must not meet: unique ones and exclusion constraints.
+
+use sqlx::Row as _;
+use sqlx::postgres::PgConnection;
+
+use super::super::DatabaseError;
+use super::error::doing;
+use super::statements::Target;
+use crate::sql::{Definition, Operator, Sql, join, sql};
+
+/// One index, as the target's own catalog describes it.
+pub(super) struct Unique {
+    pub(super) name: String,
+    /// Columns and expressions, each with the operator by which two values meet.
+    parts: Vec<(Definition, Operator)>,
+    /// Only rows that fulfil it are in the index.
+    condition: Option<Definition>,
+    /// Two rows without a value meet too.
+    nulls_meet: bool,
+}
+
+/// Of the table that `target` is, without the key's own.
+pub(super) async fn of(connection: &mut PgConnection, target: &Target) -> Result<Vec<Unique>, DatabaseError> {
+    let name = sql("{}", &[&target.table.name]);
+    let rows = sqlx::query(
+        "select c.relname::text as name,
+                pg_get_expr(i.indpred, i.indrelid) as condition,
+                coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false) as nulls_meet,
+                parts.definitions, parts.schemas, parts.operators, parts.columns
+         from pg_index i
+         join pg_class c on c.oid = i.indexrelid
+         left join pg_constraint k on k.conindid = i.indexrelid and k.conrelid = i.indrelid and k.contype = 'x'
+         cross join lateral (
+             select array_agg(pg_get_indexdef(i.indexrelid, u.place::int, false) order by u.place) as definitions,
+                    array_agg(n.nspname::text order by u.place) as schemas,
+                    array_agg(o.oprname::text order by u.place) as operators,
+                    array_agg(coalesce(a.attname::text, '') order by u.place) as columns
+             from unnest(i.indkey::int2[], i.indclass::oid[]) with ordinality u(number, class, place)
+             join pg_opclass oc on oc.oid = u.class
+             left join pg_attribute a on a.attrelid = i.indrelid and a.attnum = u.number and u.number > 0
+             left join pg_amop m on m.amopfamily = oc.opcfamily and m.amoplefttype = oc.opcintype
+                                and m.amoprighttype = oc.opcintype and m.amopstrategy = 3
+                                and oc.opcmethod = (select am.oid from pg_am am where am.amname = 'btree')
+             join pg_operator o on o.oid = coalesce(k.conexclop[u.place], m.amopopr)
+             join pg_namespace n on n.oid = o.oprnamespace
+             where u.place <= i.indnkeyatts
+         ) parts
+         where i.indrelid = $1::regclass and i.indisvalid and (i.indisunique or k.oid is not null)
+           and cardinality(parts.definitions) = i.indnkeyatts
+         order by 1",
+    )
+    .bind(name.as_str().to_owned())
+    .fetch_all(connection)
+    .await
+    .map_err(doing(format!("read the unique keys of {}", target.table.name)))?;
+    let mut uniques = Vec::new();
+    for row in rows {
+        let condition: Option<String> = row.get("condition");
+        let columns: Vec<String> = row.get("columns");
+        if condition.is_none() && columns == target.table.key() {
+            continue;
+        }
+        let schemas: Vec<String> = row.get("schemas");
+        let operators = schemas.into_iter().zip(row.get::<Vec<String>, _>("operators"));
+        let operators = operators.map(|(schema, name)| Operator { schema, name });
+        let definitions = row.get::<Vec<String>, _>("definitions").into_iter().map(Definition);
+        uniques.push(Unique {
+            name: row.get("name"),
+            parts: definitions.zip(operators).collect(),
+            condition: condition.map(Definition),
+            nulls_meet: row.get("nulls_meet"),
+        });
+    }
+    Ok(uniques)
+}
+
+impl Unique {
+    /// The staged rows `s` that meet a row `t` which only the target has, as a relation of both.
+    pub(super) fn conflicts(&self, target: &Target) -> Sql {
+        let staged = self.side(&sql("{} s", &[&target.stage]), "s");
+        let own = self.side(&target.surplus_rows(), "t");
+        let meets = self.parts.iter().enumerate().map(|(place, (_, operator))| {
+            let (a, b) = (value("s", place), value("t", place));
+            let equal = sql("{} {} {}", &[&a, operator, &b]);
+            match self.nulls_meet {
+                true => sql("({} or ({} is null and {} is null))", &[&equal, &a, &b]),
+                false => equal,
+            }
+        });
+        sql("{} join {} on {}", &[&staged, &own, &join(" and ", meets)])
+    }
+
+    /// `(select t.*, (lower(name)) as tandem_0 from t where condition) t`
+    fn side(&self, rows: &Sql, alias: &'static str) -> Sql {
+        let alias = sql(alias, &[]);
+        let values = self.parts.iter().enumerate().map(|(place, (definition, _))| {
+            sql("({}) as {}", &[definition, &name(place)])
+        });
+        let all = sql("select {}.*, {} from {}", &[&alias, &join(", ", values), rows]);
+        match &self.condition {
+            // Of the values: the rows' own condition may stand before it.
+            Some(condition) => sql("(select * from ({}) held where {}) {}", &[&all, condition, &alias]),
+            None => sql("({}) {}", &[&all, &alias]),
+        }
+    }
+}
+
+fn name(place: usize) -> Sql {
+    sql("tandem_value_{}", &[&i64::try_from(place).unwrap_or(i64::MAX)])
+}
+
+fn value(alias: &'static str, place: usize) -> Sql {
+    sql("{}.{}", &[&sql(alias, &[]), &name(place)])
+}

@@ -1,0 +1,10 @@
+-- What a committed sync replaced, deleted and inserted, as long as it can be taken back. The rows themselves are in
+-- a table of the session's own, `undo_…`.
+create table tandem.undo (
+    session text primary key references tandem.session,
+    -- The transaction that wrote: rows that still carry it have not been changed since.
+    transaction bigint not null,
+    until_us bigint not null,
+    -- Name, columns and whether it was empty, of each table that was written to.
+    tables text not null
+);
