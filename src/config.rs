@@ -29,6 +29,10 @@ pub struct Config {
     pub peers: Vec<PeerAddress>,
     /// `TANDEM_PG_BIN`: the folder to take pg_dump from, before all others.
     pub pg_bin: Option<PathBuf>,
+    /// `TANDEM_UNDO_DAYS`, 7: for so long a sync can be undone; 0 keeps nothing for it.
+    pub undo_days: u32,
+    /// `TANDEM_UNDO_MB`, 2048: a sync that replaces more than so many megabytes of rows cannot be undone.
+    pub undo_mb: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +73,7 @@ pub enum ConfigError {
 }
 
 /// The settings, their names and what they mean, in the order of the README.
-pub const SETTINGS: [&str; 9] = [
+pub const SETTINGS: [&str; 11] = [
     "DATABASE_URL",
     "TANDEM_LISTEN",
     "TANDEM_NAME",
@@ -79,6 +83,8 @@ pub const SETTINGS: [&str; 9] = [
     "TANDEM_API_TOKEN",
     "TANDEM_PEERS",
     "TANDEM_PG_BIN",
+    "TANDEM_UNDO_DAYS",
+    "TANDEM_UNDO_MB",
 ];
 
 impl Config {
@@ -114,6 +120,8 @@ impl Config {
             api_token: secret("TANDEM_API_TOKEN"),
             peers: parse_peers(&setting("TANDEM_PEERS").unwrap_or_default(), &name)?,
             pg_bin: setting("TANDEM_PG_BIN").map(PathBuf::from),
+            undo_days: parse_number("TANDEM_UNDO_DAYS", setting("TANDEM_UNDO_DAYS"), 7, 3650)?,
+            undo_mb: parse_number("TANDEM_UNDO_MB", setting("TANDEM_UNDO_MB"), 2048, 1 << 30)?,
             name,
         })
     }
@@ -173,6 +181,14 @@ fn parse_listen(text: Option<String>) -> Result<SocketAddr, ConfigError> {
             format!("`{text}` is not an address and port such as 127.0.0.1:3000 ({error})"),
         )
     })
+}
+
+fn parse_number(name: &str, text: Option<String>, default: u32, most: u32) -> Result<u32, ConfigError> {
+    let Some(text) = text else { return Ok(default) };
+    text.parse()
+        .ok()
+        .filter(|number| *number <= most)
+        .ok_or_else(|| wrong(name, format!("`{text}` is not a whole number from 0 to {most}")))
 }
 
 /// `tandem.toml` has the same names as the environment, in lower case or as they are.
@@ -319,6 +335,8 @@ mod tests {
             ("TANDEM_PEERS", "a,a", "twice"),
             ("TANDEM_NAME", "a\nb", "TANDEM_NAME"),
             ("SYNC_REGISTRATION_KEY", "short", "16 characters"),
+            ("TANDEM_UNDO_DAYS", "a week", "TANDEM_UNDO_DAYS"),
+            ("TANDEM_UNDO_MB", "-1", "TANDEM_UNDO_MB"),
         ] {
             let error = load(&[(name, value)]).err().unwrap();
             assert!(error.contains(part), "{name}={value}: {error}");

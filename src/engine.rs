@@ -15,8 +15,8 @@ use crate::database::{self, Database};
 use crate::full_sync::{FullSync, Node, Session, Stop};
 use crate::model::wire::{self, PROTOCOL};
 use crate::model::{
-    Check, CheckState, Code, Comparison, DatabaseFacts, Direction, HistoryFilter, HistoryPage, Overview,
-    Peer, Presence, SessionDetail, SessionId, SyncError, SyncRequest, SyncStatus,
+    Check, CheckState, Code, Comparison, DatabaseFacts, Direction, HistoryFilter, HistoryPage, Kind,
+    Overview, Peer, Presence, SessionDetail, SessionId, SyncError, SyncRequest, SyncStatus,
 };
 use crate::peer::{Peers, Presences, watch_presence};
 use crate::store::Store;
@@ -137,7 +137,27 @@ impl Engine {
 
     /// Starts a full sync and returns at once. `Busy` names the running one.
     pub async fn start_sync(&self, request: SyncRequest, started_by: &str) -> Result<SessionId, SyncError> {
-        self.full_sync.start(request, started_by).await
+        self.full_sync.start(Kind::Sync, request, started_by).await
+    }
+
+    /// Starts to find out what a full sync would do, and returns at once; its session ends with the preview.
+    pub async fn start_preview(
+        &self,
+        request: SyncRequest,
+        started_by: &str,
+    ) -> Result<SessionId, SyncError> {
+        self.full_sync.start(Kind::Preview, request, started_by).await
+    }
+
+    /// Starts to take a committed sync of this database back, and returns the session that does it. With `force`, rows
+    /// that were changed since are overwritten.
+    pub async fn start_undo(
+        &self,
+        session: &SessionId,
+        force: bool,
+        started_by: &str,
+    ) -> Result<SessionId, SyncError> {
+        self.full_sync.undo(self.session(session).await?.status, force, started_by).await
     }
 
     /// Asks the running sync to stop; the status shows when it has. `NotFound` for an unknown session, `Refused` for

@@ -16,6 +16,7 @@ pub fn phase(phase: Phase) -> &'static str {
         Phase::Cancelled => "Cancelled",
         Phase::Interrupted => "Interrupted",
         Phase::Undone => "Undone",
+        Phase::Previewed => "Preview",
     }
 }
 
@@ -65,5 +66,6 @@ pub fn relation(relation: &Relation, source: &str, target: &str) -> String {
             "It was not compared after the commit.".to_owned()
         }
         Relation::Unverified { reason } => format::sentence(reason),
+        Relation::Restored => format!("The rows of {target} are as they were before."),
     }
 }

@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use tandem::model::Kind;
 
 use crate::cli::{Cli, Command};
 
@@ -35,7 +36,9 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Serve(arguments) => cli::serve::run(arguments).await,
             Command::Demo(arguments) => cli::demo::run(arguments).await,
-            Command::Sync(arguments) => cli::sync::run(arguments).await,
+            Command::Sync(arguments) => cli::sync::run(arguments, Kind::Sync).await,
+            Command::Preview(arguments) => cli::sync::run(arguments, Kind::Preview).await,
+            Command::Undo(arguments) => cli::undo::run(arguments).await,
             Command::History(arguments) => cli::history::run(arguments).await,
             Command::Doctor(arguments) => cli::doctor::run(arguments).await,
         }

@@ -29,6 +29,8 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Method::GET,   "/readyz",                              Anyone),
     // The panel and scripts
     rule(Method::POST,  "/api/admin/sync/full-sync",            Admin),
+    rule(Method::POST,  "/api/admin/sync/preview",              Admin),
+    rule(Method::POST,  "/api/admin/sync/undo",                 Admin),
     rule(Method::POST,  "/api/admin/sync/cancel",               Admin),
     rule(Method::POST,  "/api/admin/sync/watch",                Admin),
     rule(Method::POST,  "/api/admin/sync/compare",              Admin),

@@ -112,7 +112,7 @@ pub struct TableTotals {
     pub raw_bytes: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ArchiveTotals {
     pub tables: usize,
     pub rows: u64,

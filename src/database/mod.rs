@@ -36,6 +36,8 @@ pub enum DatabaseError {
     Locked { what: String, holder: String },
     #[error("the definition of {table} was changed while the sync ran")]
     Changed { table: TableName },
+    #[error("{what}")]
+    Gone { what: String },
     #[error("a right is missing: {what}")]
     MissingRight { what: String, remedy: String },
     #[error("pg_dump failed: {reason}")]

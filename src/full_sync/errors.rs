@@ -38,6 +38,7 @@ impl From<DatabaseError> for SyncError {
             }
             DatabaseError::Locked { .. } => SyncError::new(Code::Locked, message)
                 .hint("Let that session end its transaction, then start the sync again."),
+            DatabaseError::Gone { .. } => SyncError::new(Code::Refused, message).hint("Nothing was changed."),
             DatabaseError::Changed { .. } => SyncError::new(Code::SchemaDiffers, message)
                 .hint("Nothing was changed by the sync. Start it again."),
             DatabaseError::MissingRight { remedy, .. } if remedy.is_empty() => {

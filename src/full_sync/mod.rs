@@ -3,6 +3,7 @@
 mod contact;
 mod delta;
 mod errors;
+mod preview;
 mod pull;
 mod push;
 mod request;
@@ -12,6 +13,7 @@ mod slot;
 mod source;
 mod supervise;
 mod target;
+mod undo;
 
 use std::sync::Arc;
 
@@ -24,7 +26,7 @@ use crate::config::Config;
 use crate::database::{Claim, Database};
 use crate::model::wire::{Accepted, Invitation, PROTOCOL};
 use crate::model::{
-    Code, Direction, HistoryFilter, Method, Phase, SessionId, SyncError, SyncOptions, SyncRequest,
+    Code, Direction, HistoryFilter, Kind, Method, Phase, SessionId, SyncError, SyncOptions, SyncRequest,
     SyncStatus, TableDigest,
 };
 use crate::peer::Peers;
@@ -70,6 +72,7 @@ impl FullSync {
         let data_dir = &self.node.config.data_dir;
         let unusable = |cause: std::io::Error| errors::spool_failed(data_dir, &cause);
         crate::spool_dir::prepare(data_dir).await.map_err(unusable)?;
+        self.node.database.expire().await?;
         if self.node.database.sweep().await? {
             crate::spool_dir::sweep(data_dir).await.map_err(unusable)?;
             for status in self.node.store.close_orphans().await? {
@@ -98,7 +101,13 @@ impl FullSync {
     }
 
     /// Starts a sync from here: asks the peer first, so that a busy or unreachable peer is the answer to this call.
-    pub(crate) async fn start(&self, request: SyncRequest, started_by: &str) -> Result<SessionId, SyncError> {
+    /// A preview is the same without the writing.
+    pub(crate) async fn start(
+        &self,
+        kind: Kind,
+        request: SyncRequest,
+        started_by: &str,
+    ) -> Result<SessionId, SyncError> {
         refuse_unsupported(request.method, &request.options)?;
         let client = self.node.peers.client(&request.peer)?;
         let opening = self.slot.open()?;
@@ -111,6 +120,7 @@ impl FullSync {
             started_by: started_by.to_owned(),
             method: request.method,
             options: request.options.clone(),
+            kind,
         };
         let asked = client.invite(request.action, &invitation).await;
         if let Err(error) = asked {
@@ -118,15 +128,18 @@ impl FullSync {
             return Err(error.into());
         }
 
-        let status = self.status(
-            &id,
-            request.action,
-            &request.peer,
-            started_by,
-            true,
-            request.method,
-            request.options,
-        );
+        let status = SyncStatus {
+            started_here: true,
+            ..self.status(
+                &id,
+                kind,
+                request.action,
+                &request.peer,
+                started_by,
+                request.method,
+                request.options,
+            )
+        };
         let session = self.open(opening, status, claim).await?;
         self.spawn(session.clone(), async move {
             let work = async {
@@ -140,6 +153,26 @@ impl FullSync {
                 error = contact::keep(&session, &client) => Err(error),
             }
         });
+        Ok(id)
+    }
+
+    /// Starts to take a committed sync of this database back.
+    pub(crate) async fn undo(
+        &self,
+        undone: SyncStatus,
+        force: bool,
+        started_by: &str,
+    ) -> Result<SessionId, SyncError> {
+        undo::refuse(&undone)?;
+        let opening = self.slot.open()?;
+        let id = new_id();
+        let claim = self.claim(&id).await?;
+        let (direction, peer) = (undone.direction, undone.peer.clone());
+        let status =
+            self.status(&id, Kind::Undo, direction, &peer, started_by, undone.method, undone.options.clone());
+        let status = SyncStatus { started_here: true, undo: Some(undone.session_id.clone()), ..status };
+        let session = self.open(opening, status, claim).await?;
+        self.spawn(session.clone(), async move { undo::undo(&session, undone, force).await });
         Ok(id)
     }
 
@@ -160,8 +193,15 @@ impl FullSync {
         };
         let claim = self.claim(&request.session_id).await?;
         let by = format!("{} at {peer}", request.started_by);
-        let status =
-            self.status(&request.session_id, direction, peer, &by, false, request.method, request.options);
+        let status = self.status(
+            &request.session_id,
+            request.kind,
+            direction,
+            peer,
+            &by,
+            request.method,
+            request.options,
+        );
         let session = self.open(opening, status, claim).await?;
         // A spool that cannot be made fails the session: only the supervisor gives the slot back.
         let spool = session.offer_spool().await;
@@ -227,20 +267,21 @@ impl FullSync {
     fn status(
         &self,
         id: &SessionId,
+        kind: Kind,
         direction: Direction,
         peer: &str,
         started_by: &str,
-        started_here: bool,
         method: Method,
         options: SyncOptions,
     ) -> SyncStatus {
         SyncStatus {
             session_id: id.clone(),
+            kind,
             direction,
             local: self.node.config.name.clone(),
             peer: peer.to_owned(),
             started_by: started_by.to_owned(),
-            started_here,
+            started_here: false,
             options,
             phase: Phase::Running,
             method,
@@ -261,6 +302,8 @@ impl FullSync {
             log: Vec::new(),
             error: None,
             result: None,
+            preview: None,
+            undo: None,
             started_us: crate::clock::now_us(),
             finished_us: None,
             elapsed_ms: 0,

@@ -26,12 +26,12 @@ pub(super) async fn push(session: &Session, client: &Client) -> Result<Outcome, 
     let transfer = async { upload(session, client, spool).await.map_err(|error| error.at(Step::Transfer)) };
     let line = session.looks_for_differences().then(|| Line::calling(session, client));
     let (snapshot, ()) = tokio::try_join!(source::back_up(session, writer, line), transfer)?;
-    if session.progress.status().options.verify {
+    if session.verifies() {
         source::digests(session, &*snapshot).await?;
     }
     let ended = peer_ended(session).await;
     source::remember_comparison(session, ended.result.as_ref()).await?;
-    Ok(Outcome { phase: ended.phase, result: ended.result, message: ended.message })
+    Ok(Outcome::of_peer(ended))
 }
 
 /// Sends what the spool holds, as it grows; after a cut it asks the peer how far it got.
@@ -120,7 +120,7 @@ where
 async fn peer_ended(session: &Session) -> SyncStatus {
     let mut remote = session.remote.subscribe();
     let committed =
-        |status: &Option<SyncStatus>| status.as_ref().is_some_and(|status| status.phase.is_committed());
+        |status: &Option<SyncStatus>| status.as_ref().is_some_and(|status| status.phase.is_success());
     match remote.wait_for(committed).await {
         Ok(status) => status.clone().unwrap_or_else(|| session.progress.status()),
         // The sender lives in the session, so it cannot be gone.

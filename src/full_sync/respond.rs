@@ -4,20 +4,20 @@ use super::delta::Line;
 use super::errors::internal;
 use super::session::{Outcome, Session};
 use super::{source, target};
-use crate::model::{Phase, SyncError, SyncStatus};
+use crate::model::{SyncError, SyncStatus};
 
 /// A peer pulls from us: the backup, the digests, and then its word on how it ended.
 pub(super) async fn serve_backup(session: &Session) -> Result<Outcome, SyncError> {
     let writer = session.take_writer().await.ok_or_else(|| internal("the spool of a pull has no writer"))?;
     let line = session.looks_for_differences().then(|| Line::called(session));
     let snapshot = source::back_up(session, writer, line).await?;
-    if session.progress.status().options.verify {
+    if session.verifies() {
         source::digests(session, &*snapshot).await?;
     }
     drop(snapshot);
     let ended = starter_ended(session).await?;
     source::remember_comparison(session, ended.result.as_ref()).await?;
-    Ok(Outcome { phase: ended.phase, result: ended.result, message: ended.message })
+    Ok(Outcome::of_peer(ended))
 }
 
 /// A peer pushes to us: what it uploads is restored while it arrives.
@@ -30,9 +30,7 @@ pub(super) async fn restore_upload(session: &Session) -> Result<Outcome, SyncErr
 /// Waits for the starter's last report. Failures and cancels end the session through its stop.
 async fn starter_ended(session: &Session) -> Result<SyncStatus, SyncError> {
     let mut remote = session.remote.subscribe();
-    let ended = |status: &Option<SyncStatus>| {
-        status.as_ref().is_some_and(|status| matches!(status.phase, Phase::Verified | Phase::Completed))
-    };
+    let ended = |status: &Option<SyncStatus>| status.as_ref().is_some_and(|status| status.phase.is_success());
     let status = remote.wait_for(ended).await.map_err(|error| internal(&error.to_string()))?;
     status.clone().ok_or_else(|| internal("a report without a status"))
 }

@@ -14,7 +14,8 @@ use crate::archive::{Compression, Spool, SpoolWriter};
 use crate::database::Claim;
 use crate::model::wire::{Report, ReportReply};
 use crate::model::{
-    Code, Direction, Method, Phase, SessionId, Step, SyncError, SyncResult, SyncStatus, TableDigest,
+    Code, Direction, Kind, Method, Phase, Preview, SessionId, Step, SyncError, SyncResult, SyncStatus,
+    TableDigest,
 };
 use crate::progress::Progress;
 
@@ -28,7 +29,15 @@ pub(super) const AUDIT: &str = "audit";
 pub(crate) struct Outcome {
     pub(crate) phase: Phase,
     pub(crate) result: Option<SyncResult>,
+    pub(crate) preview: Option<Preview>,
     pub(crate) message: String,
+}
+
+impl Outcome {
+    /// How the other node has ended is how this one ends.
+    pub(super) fn of_peer(status: SyncStatus) -> Self {
+        Self { phase: status.phase, result: status.result, preview: status.preview, message: status.message }
+    }
 }
 
 /// Why a session is made to end.
@@ -182,6 +191,16 @@ impl Session {
     }
 
     /// Whether the nodes look for the rows that differ before anything is sent.
+    pub(super) fn kind(&self) -> Kind {
+        self.progress.status().kind
+    }
+
+    /// Whether both databases are compared after the commit.
+    pub(super) fn verifies(&self) -> bool {
+        let status = self.progress.status();
+        status.kind == Kind::Sync && status.options.verify
+    }
+
     pub(super) fn looks_for_differences(&self) -> bool {
         matches!(self.progress.status().method, Method::Auto | Method::Delta)
     }

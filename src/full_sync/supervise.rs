@@ -7,11 +7,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-use super::contact;
 use super::errors::internal;
 use super::session::{Outcome, Session, Stop};
+use super::{contact, preview};
 use crate::clock::now_us;
-use crate::model::{Code, LogLevel, Phase, StepState, SyncError, SyncStatus};
+use crate::model::{Code, Kind, LogLevel, Phase, StepState, SyncError, SyncStatus};
 
 const SHOW: Duration = Duration::from_millis(100);
 const SAVE: Duration = Duration::from_secs(5);
@@ -41,7 +41,10 @@ pub(super) async fn supervise(session: Arc<Session>, work: JoinHandle<Result<Out
     if let Err(error) = session.node.database.end(&session.id).await {
         tracing::warn!(session = %session.id, %error, "connections or staging tables of the session may be left; the next start sweeps them");
     }
-    let outcome = settle(&session, outcome).await;
+    let mut outcome = settle(&session, outcome).await;
+    if session.kind() == Kind::Preview {
+        outcome = outcome.or_else(preview::blocked);
+    }
     let status = finish(&session, outcome).await;
     let claim = session.claim.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(claim) = claim {
@@ -152,7 +155,7 @@ async fn settle(session: &Session, outcome: Result<Outcome, SyncError>) -> Resul
             let status = session.progress.status();
             let message = format!("Committed, not verified: {}", error.message);
             session.progress.say(LogLevel::Warn, error.step, &message);
-            Ok(Outcome { phase: Phase::Completed, result: status.result, message })
+            Ok(Outcome { phase: Phase::Completed, result: status.result, preview: None, message })
         }
         Ok(false) => Err(error),
         Err(unknown) => Err(SyncError {
@@ -176,6 +179,7 @@ async fn finish(session: &Session, outcome: Result<Outcome, SyncError>) -> SyncS
         Ok(outcome) => {
             status.phase = outcome.phase;
             status.result = outcome.result;
+            status.preview = outcome.preview;
             status.message = outcome.message;
             status.percent = 100.0;
         }
@@ -195,7 +199,7 @@ async fn finish(session: &Session, outcome: Result<Outcome, SyncError>) -> SyncS
     if let Err(error) = session.node.store.save_session(&status, &session.progress.log()).await {
         tracing::error!(session = %session.id, %error, "the end of the session was not saved; the next start closes it");
     }
-    if status.started_here {
+    if status.started_here && status.kind != Kind::Undo {
         contact::last_word(session, &status).await;
     }
     status

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::delta::{self, Difference, Found, Line};
 use super::session::{Outcome, Session};
+use super::{preview, undo};
 use crate::archive::{ArchiveReader, Spool};
 use crate::compare;
-use crate::database::LARGE_OBJECTS;
-use crate::model::{Phase, Relation, Step, SyncError, SyncResult, TableDigest, TableState, text};
+use crate::database::{LARGE_OBJECTS, Usage};
+use crate::model::{Kind, Phase, Relation, Step, SyncError, SyncResult, TableDigest, TableState, text};
 use crate::restore::{self, Counts, Merged, Options, Plan, Staged};
 use crate::store::Store;
 
@@ -58,8 +59,11 @@ pub(super) async fn restore(
         });
     }
     progress.enter(Step::Convert, "Loads rows into staging tables");
-    let mut staged =
-        restore::stage(database, &session.id, &plan, archive, progress).await.map_err(at(Step::Convert))?;
+    let undo = undo::limits(session);
+    let usage = Usage { straight: session.kind() == Kind::Sync, undo: undo.is_some() };
+    let mut staged = restore::stage(database, &session.id, &plan, archive, usage, progress)
+        .await
+        .map_err(at(Step::Convert))?;
     let mut equal = Vec::new();
     if let Some(difference) = difference {
         staged.totals.archive_bytes += difference.bytes;
@@ -70,9 +74,15 @@ pub(super) async fn restore(
     progress.done(Step::Convert, format!("{rows} staged and checked"));
     progress.info(Step::Convert, format!("{rows} staged; every table has the hash that the source gave it"));
 
+    if session.kind() == Kind::Preview {
+        return preview::look(session, &plan, staged, &equal).await;
+    }
     progress.enter(Step::Restore, "One transaction: only rows that differ are written");
-    let merge =
-        Options { deletes: options.deletes, marker: Store::mark_committed(&session.id, session.fence) };
+    let merge = Options {
+        deletes: options.deletes,
+        undo,
+        markers: vec![Store::mark_committed(&session.id, session.fence)],
+    };
     let merged = restore::merge(&plan, &mut staged, merge, progress).await.map_err(at(Step::Restore))?;
     let mut result = result(&plan, &merged, &staged, &equal);
     progress.done(Step::Restore, "Committed");
@@ -123,6 +133,9 @@ fn result(plan: &Plan, merged: &Merged, staged: &Staged, equal: &[TableDigest]) 
         tables_changed: merged.tables.iter().filter(|counts| counts.written() > 0).count() as u64,
         sequences_raised: 0,
         skipped: plan.skipped.clone(),
+        set_aside: 0,
+        set_aside_rows: Vec::new(),
+        undo_until_us: merged.undo_until_us,
     }
 }
 
@@ -173,6 +186,7 @@ async fn verify(
             ),
         ),
         Relation::Unverified { reason } => progress.warn(Step::Verify, reason),
+        Relation::Restored => {}
     }
     progress.step(Step::Verify, tables, Some(tables));
     progress.done(Step::Verify, "Compared");
@@ -225,12 +239,13 @@ fn outcome(result: SyncResult) -> Outcome {
             ),
         ),
         Relation::Unverified { reason } => (Phase::Completed, format!("Committed, not verified. {reason}")),
+        Relation::Restored => (Phase::Verified, "The rows are as they were before.".to_owned()),
     };
     // Views and the like hold no data of their own; what does belongs into the same sentence.
     for skipped in result.skipped.iter().filter(|skipped| skipped.reason == LARGE_OBJECTS) {
         message = format!("{message} Not synced: {}.", skipped.name);
     }
-    Outcome { phase, result: Some(result), message }
+    Outcome { phase, result: Some(result), preview: None, message }
 }
 
 /// For `map_err`: the room's error becomes the user's, with its step.

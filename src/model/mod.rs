@@ -13,12 +13,12 @@ pub use error::{Code, SyncError};
 pub use node::{
     Check, CheckState, Comparison, DatabaseFacts, Fingerprint, Overview, Peer, Presence, TableDigest,
 };
-pub use preview::{
-    Change, Kind, Preview, PreviewFinding, RowPreview, SetAside, TablePreview, ValuePreview,
-};
+pub use preview::{Change, Kind, Preview, PreviewFinding, RowPreview, SetAside, TablePreview, ValuePreview};
 pub use session::{HistoryFilter, HistoryPage, SessionDetail, SessionId, SessionSummary};
 pub use status::{
     LogLevel, LogLine, Phase, Relation, Sample, Skipped, Step, StepState, StepStatus, SyncResult, SyncStatus,
     TableState, TableStatus, Unit,
 };
-pub use sync::{ChosenRow, ConflictPolicy, DeletePolicy, Direction, Method, RowErrors, Scope, SyncOptions, SyncRequest};
+pub use sync::{
+    ChosenRow, ConflictPolicy, DeletePolicy, Direction, Method, RowErrors, Scope, SyncOptions, SyncRequest,
+};

@@ -88,6 +88,9 @@ pub enum Change {
     Insert,
     Update,
     Delete,
+    /// Only the target has it, and it would stay.
+    Keep,
+    /// It cannot come in: another row of the target holds its unique value.
     Conflict,
 }
 

@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Direction, Fingerprint, Kind, Method, Preview, SessionId, SetAside, SyncError, SyncOptions,
-};
+use super::{Direction, Fingerprint, Kind, Method, Preview, SessionId, SetAside, SyncError, SyncOptions};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -185,7 +185,10 @@ impl Progress {
                         state.status.rows_done = remote.rows_done;
                         state.status.rows_total = remote.rows_total;
                     }
-                    Step::Verify => state.status.result.clone_from(&remote.result),
+                    Step::Verify => {
+                        state.status.result.clone_from(&remote.result);
+                        state.status.preview.clone_from(&remote.preview);
+                    }
                     _ => {}
                 }
             }

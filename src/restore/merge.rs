@@ -4,20 +4,24 @@ use futures::TryStreamExt;
 
 use super::{Plan, RestoreError, Staged};
 use crate::archive::TableHasher;
-use crate::database::{Incoming, Merge, Statement};
-use crate::model::{DeletePolicy, Step, TableState};
+use crate::database::{Incoming, Kept, Merge, Statement};
+use crate::model::{DeletePolicy, Step, TableState, text};
 use crate::progress::Progress;
 
 pub(crate) struct Options {
     pub deletes: DeletePolicy,
-    /// Commits with the rows; must write exactly one row, or another process has taken over.
-    pub marker: Statement,
+    /// What is replaced is kept until then (microseconds UTC), unless it takes more than so many bytes.
+    pub undo: Option<(i64, u64)>,
+    /// Each commits with the rows, and must write exactly one row, or another process has taken over.
+    pub markers: Vec<Statement>,
 }
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Merged {
     /// One for each table of the plan.
     pub tables: Vec<Counts>,
+    /// Until when it can be undone.
+    pub undo_until_us: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -58,7 +62,7 @@ pub(crate) async fn merge(
         Step::Restore,
         format!("Transaction open, {tables} tables locked against writers: {}", transaction.mode()),
     );
-    let mut merged = Merged { tables: vec![Counts::default(); tables] };
+    let mut merged = Merged { tables: vec![Counts::default(); tables], undo_until_us: None };
 
     if options.deletes == DeletePolicy::Mirror {
         for &index in plan.order.iter().rev() {
@@ -108,11 +112,36 @@ pub(crate) async fn merge(
         }
         progress.touch();
     }
-    if transaction.execute(options.marker).await? != 1 {
-        return Err(RestoreError::Superseded);
+    if let Some((until_us, most_bytes)) = options.undo {
+        merged.undo_until_us = keep(&mut *transaction, until_us, most_bytes, progress).await?;
+    }
+    for marker in options.markers {
+        if transaction.execute(marker).await? != 1 {
+            return Err(RestoreError::Superseded);
+        }
     }
     transaction.commit().await?;
     Ok(merged)
+}
+
+async fn keep(
+    transaction: &mut dyn Merge,
+    until_us: i64,
+    most_bytes: u64,
+    progress: &Progress,
+) -> Result<Option<i64>, RestoreError> {
+    Ok(match transaction.keep(until_us, most_bytes).await? {
+        Kept::Until(until_us) => Some(until_us),
+        Kept::Nothing => None,
+        Kept::TooLarge { bytes } => {
+            let (bytes, most) = (text::bytes(bytes), text::bytes(most_bytes));
+            progress.warn(
+                Step::Restore,
+                format!("This sync cannot be undone: what it replaces takes {bytes}, more than {most} (TANDEM_UNDO_MB)"),
+            );
+            None
+        }
+    })
 }
 
 /// The hash of the rows that only the target has: what its table's hash is greater by than the source's.

@@ -3,6 +3,7 @@
 mod merge;
 mod part;
 mod plan;
+mod preview;
 mod stage;
 
 use crate::archive::ArchiveError;
@@ -12,6 +13,7 @@ use crate::database::DatabaseError;
 pub(crate) use merge::{Counts, Merged, Options, merge};
 pub(crate) use part::{Outdated, Part, complete, shape};
 pub(crate) use plan::{Plan, plan};
+pub(crate) use preview::preview;
 pub(crate) use stage::{Staged, stage};
 
 #[derive(Debug, thiserror::Error)]

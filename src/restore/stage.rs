@@ -2,7 +2,7 @@
 
 use super::{Plan, RestoreError};
 use crate::archive::{ArchiveReader, ArchiveTotals, Event, SequenceValue, TableTotals};
-use crate::database::{Database, Incoming, Staging};
+use crate::database::{Database, Incoming, Staging, Usage};
 use crate::model::{SessionId, Step, TableState};
 use crate::progress::Progress;
 
@@ -21,9 +21,10 @@ pub(crate) async fn stage(
     session: &SessionId,
     plan: &Plan,
     mut archive: ArchiveReader,
+    usage: Usage,
     progress: &Progress,
 ) -> Result<Staged, RestoreError> {
-    let mut staging = database.stage(session, &plan.incoming).await?;
+    let mut staging = database.stage(session, &plan.incoming, usage).await?;
     progress.info(Step::Convert, staging.way());
     let mut sums = vec![(0u64, 0u128); plan.incoming.len()];
     loop {

@@ -46,6 +46,16 @@ impl Store {
         .bind(fence)
     }
 
+    /// Commits together with the rows that come back: `status` is the session that they are taken back from.
+    pub(crate) fn mark_undone(status: &SyncStatus) -> Statement {
+        Statement::new(
+            "update {t}session set phase = $2, status = $3 where id = $1 and phase in ('verified', 'completed')",
+        )
+        .bind(status.session_id.as_str())
+        .bind(status.phase.as_str())
+        .bind(to_json(status))
+    }
+
     pub(crate) async fn is_committed(&self, session: &SessionId) -> Result<bool, StoreError> {
         let statement =
             Statement::new("select committed_us from {t}session where id = $1").bind(session.as_str());
@@ -145,7 +155,9 @@ fn summary(status: SyncStatus) -> SessionSummary {
         bytes: status.bytes_done,
         bytes_per_second: status.bytes_per_second,
         rows: result.map_or(status.rows_done, |result| result.rows),
+        undo_until_us: result.and_then(|result| result.undo_until_us),
         session_id: status.session_id,
+        kind: status.kind,
         direction: status.direction,
         local: status.local,
         peer: status.peer,

@@ -11,6 +11,8 @@ mod house;
 mod one_at_a_time;
 mod random;
 mod sample;
+mod preview;
 mod support;
 mod traps;
+mod undo;
 mod versions;

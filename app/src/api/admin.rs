@@ -20,6 +20,23 @@ pub async fn full_sync(request: SyncRequest) -> Result<Started, ApiError> {
     Ok(Started { session_id })
 }
 
+/// Finds out what a full sync would do, without a write, and answers at once: the session ends with the preview.
+#[server(prefix = "/api", endpoint = "admin/sync/preview", input = Json, output = Json)]
+pub async fn preview(request: SyncRequest) -> Result<Started, ApiError> {
+    let Who(who) = context("who is calling")?;
+    let session_id = engine()?.start_preview(request, &who).await?;
+    Ok(Started { session_id })
+}
+
+/// Takes a committed sync of this node's database back; answers with the session that does it. Rows that were changed
+/// since are left alone, unless `force` is set.
+#[server(prefix = "/api", endpoint = "admin/sync/undo", input = Json, output = Json)]
+pub async fn undo(session_id: SessionId, force: Option<bool>) -> Result<Started, ApiError> {
+    let Who(who) = context("who is calling")?;
+    let session_id = engine()?.start_undo(&session_id, force.unwrap_or_default(), &who).await?;
+    Ok(Started { session_id })
+}
+
 /// Asks the running sync to stop; the status tells when it has.
 #[server(prefix = "/api", endpoint = "admin/sync/cancel", input = Json, output = Json)]
 pub async fn cancel(session_id: SessionId) -> Result<Done, ApiError> {

@@ -60,7 +60,7 @@ fn beat(phase: Phase) -> &'static str {
         Phase::Running | Phase::Cancelling => "l",
         Phase::Failed | Phase::Interrupted => "f",
         Phase::Cancelled => "c",
-        Phase::Completed | Phase::Undone => "u",
+        Phase::Completed | Phase::Undone | Phase::Previewed => "u",
     }
 }
 

@@ -10,6 +10,7 @@ pub enum Icon {
     Compare,
     Cross,
     Download,
+    Eye,
     History,
     Left,
     Minus,
@@ -31,6 +32,9 @@ impl Icon {
             }
             Icon::Cross => "M6.5 6.5l11 11M17.5 6.5l-11 11",
             Icon::Download => "M12 4v11M7.5 11l4.5 4.5 4.5-4.5M5 20h14",
+            Icon::Eye => {
+                "M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12ZM12 9.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5"
+            }
             Icon::History => "M3.5 12a8.5 8.5 0 1 0 2.6-6.1L3.5 8.5M3.5 3.8v4.7h4.7M12 7.5V12l3.2 1.8",
             Icon::Left => "M20 12H4.5M10.5 6l-6 6 6 6",
             Icon::Minus => "M6 12h12",

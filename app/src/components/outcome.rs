@@ -14,6 +14,7 @@ fn icon(phase: Phase) -> Icon {
         Phase::Cancelled => Icon::Minus,
         Phase::Interrupted => Icon::Alert,
         Phase::Undone => Icon::Undo,
+        Phase::Previewed => Icon::Eye,
     }
 }
 
@@ -24,7 +25,7 @@ fn tone(phase: Phase) -> &'static str {
         Phase::Verified => "ok",
         Phase::Failed => "bad",
         Phase::Interrupted => "warn",
-        Phase::Completed | Phase::Cancelled | Phase::Undone => "quiet",
+        Phase::Completed | Phase::Cancelled | Phase::Undone | Phase::Previewed => "quiet",
     }
 }
 

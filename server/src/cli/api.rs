@@ -106,11 +106,23 @@ impl Api {
     }
 
     pub(crate) async fn start_sync(&self, request: &SyncRequest) -> Result<SessionId, ApiError> {
+        self.start("/api/admin/sync/full-sync", &json!({ "request": request })).await
+    }
+
+    pub(crate) async fn start_preview(&self, request: &SyncRequest) -> Result<SessionId, ApiError> {
+        self.start("/api/admin/sync/preview", &json!({ "request": request })).await
+    }
+
+    pub(crate) async fn start_undo(&self, session: &SessionId, force: bool) -> Result<SessionId, ApiError> {
+        self.start("/api/admin/sync/undo", &json!({ "session_id": session, "force": force })).await
+    }
+
+    async fn start(&self, path: &str, body: &serde_json::Value) -> Result<SessionId, ApiError> {
         #[derive(Deserialize)]
         struct Started {
             session_id: SessionId,
         }
-        let started: Started = self.post("/api/admin/sync/full-sync", &json!({ "request": request })).await?;
+        let started: Started = self.post(path, body).await?;
         Ok(started.session_id)
     }
 

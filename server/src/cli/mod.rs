@@ -12,6 +12,7 @@ mod settings;
 mod signals;
 mod summary;
 pub(crate) mod sync;
+pub(crate) mod undo;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -43,13 +44,17 @@ pub(crate) enum Command {
     Demo(demo::Arguments),
     /// Start a full sync on a running node and follow it to its end
     Sync(sync::Arguments),
+    /// Find out what a full sync would do, without writing anything
+    Preview(sync::Arguments),
+    /// Take a committed sync back: what it replaced and deleted returns, what it inserted goes
+    Undo(undo::Arguments),
     /// List the syncs of a running node
     History(history::Arguments),
     /// Check pg_dump, versions, rights, disk, clock and peers of this node
     Doctor(doctor::Arguments),
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done and verified; 1 failed, cancelled or not verified; \
+const EXIT_CODES: &str = "Exit codes: 0 done and verified; 1 failed, cancelled, refused or not verified; \
 2 wrong usage or configuration; 3 the node cannot be reached";
 
 /// Why a command ends early, in one sentence or two, and with which exit code.

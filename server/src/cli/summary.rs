@@ -2,16 +2,69 @@
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
-use tandem::model::{Direction, Phase, Relation, SyncResult, SyncStatus, TableStatus, text};
+use tandem::model::{
+    Direction, Phase, Preview, Relation, SyncResult, SyncStatus, TablePreview, TableStatus, text,
+};
 
 /// With a line for each table that changed.
 pub(super) fn of(status: &SyncStatus) -> String {
+    if let Some(found) = &status.preview {
+        return format!("{}{}", preview(found), status.message);
+    }
     let changed: Vec<&TableStatus> =
         status.tables.iter().filter(|table| table.inserted + table.updated + table.deleted > 0).collect();
     if status.result.is_none() || changed.is_empty() {
         return short(status);
     }
     format!("{}\n{}", tables(&changed), short(status))
+}
+
+/// What a sync would write, table by table, and what stands in its way.
+fn preview(preview: &Preview) -> String {
+    let written: Vec<&TablePreview> =
+        preview.tables.iter().filter(|table| table.written() + table.conflicts > 0).collect();
+    let mut out = String::new();
+    if !written.is_empty() {
+        let mut table = Table::new();
+        table.load_style(NOTHING).set_header([
+            "Table",
+            "would insert",
+            "update",
+            "delete",
+            "unchanged",
+            "only there",
+            "newer there",
+            "conflicts",
+        ]);
+        for line in written {
+            let numbers = [
+                line.inserted,
+                line.updated,
+                line.deleted,
+                line.unchanged,
+                line.target_only,
+                line.newer,
+                line.conflicts,
+            ];
+            table.add_row(std::iter::once(line.name.clone()).chain(numbers.map(text::count)));
+        }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        out = format!("{table}\n");
+    }
+    for finding in &preview.findings {
+        let sign = if finding.blocks { "✗" } else { "!" };
+        out += &format!("{sign} {} {}\n", finding.text, finding.remedy);
+    }
+    if !preview.is_blocked() {
+        out += &format!(
+            "A sync would send about {} and take about {}.\n",
+            text::bytes(preview.bytes),
+            text::duration(preview.about_ms)
+        );
+    }
+    out
 }
 
 pub(super) fn short(status: &SyncStatus) -> String {
@@ -67,6 +120,13 @@ fn proof(result: &SyncResult) -> String {
             text::counted(*target_only_rows, "row", "rows")
         ),
         Relation::Unverified { reason } => format!("Not compared after the commit: {reason}"),
+        Relation::Restored => match result.set_aside {
+            0 => "Every row is as it was before the sync.".to_owned(),
+            rows => format!(
+                "Every row is as it was before the sync, but for {} changed since.",
+                text::counted(rows, "row that was", "rows that were")
+            ),
+        },
     }
 }
 

@@ -1,11 +1,14 @@
-//! `tandem sync pull|push PEER`: starts a full sync on a running node and follows it to its end.
+//! `tandem sync pull|push PEER` and `tandem preview pull|push PEER`: start a full sync on a running node, or find out
+//! what it would do, and follow it to its end.
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
-use tandem::model::{DeletePolicy, Direction, Method, Phase, SyncOptions, SyncRequest};
+use tandem::model::{
+    DeletePolicy, Direction, Kind, Method, Phase, Preview, SessionId, SyncOptions, SyncRequest,
+};
 
-use super::api::Target;
+use super::api::{Api, Target};
 use super::follow::{Following, OnInterrupt, follow};
 use super::{Stop, output, summary};
 
@@ -33,6 +36,9 @@ struct Request {
     /// What to do with rows that only the target has
     #[arg(long, value_enum, default_value_t)]
     deletes: Deletes,
+    /// Keep nothing of what is replaced: the sync cannot be undone
+    #[arg(long)]
+    no_undo: bool,
     /// Do not compare both databases once more after the commit; the exit code is then 1
     #[arg(long)]
     no_verify: bool,
@@ -62,7 +68,7 @@ enum Deletes {
     Mirror,
 }
 
-pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Stop> {
+pub(crate) async fn run(arguments: Arguments, kind: Kind) -> Result<ExitCode, Stop> {
     let (action, wanted) = match arguments.direction {
         Way::Pull(request) => (Direction::Pull, request),
         Way::Push(request) => (Direction::Push, request),
@@ -84,19 +90,30 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Stop> {
                 Deletes::Keep => DeletePolicy::Keep,
                 Deletes::Mirror => DeletePolicy::Mirror,
             },
+            undo: !wanted.no_undo,
             ..SyncOptions::default()
         },
     };
-    let session = api.start_sync(&request).await?;
-    let Following::Ended(status) = follow(&api, &session, OnInterrupt::Ask).await? else {
+    let session = match kind {
+        Kind::Preview => api.start_preview(&request).await?,
+        Kind::Sync | Kind::Undo => api.start_sync(&request).await?,
+    };
+    to_the_end(&api, &session, wanted.json).await
+}
+
+/// Follows a session and says how it has ended.
+pub(super) async fn to_the_end(api: &Api, session: &SessionId, json: bool) -> Result<ExitCode, Stop> {
+    let Following::Ended(status) = follow(api, session, OnInterrupt::Ask).await? else {
         return Err(Stop::failed(format!(
-            "The sync {session} goes on without being followed; `tandem history` shows how it ends."
+            "The session {session} goes on without being followed; `tandem history` shows how it ends."
         )));
     };
-    if wanted.json {
+    if json {
         output::json(&status)?;
     } else {
         output::text(&summary::of(&status))?;
     }
-    Ok(if status.phase == Phase::Verified { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    let blocked = status.preview.as_ref().is_some_and(Preview::is_blocked);
+    let good = matches!(status.phase, Phase::Verified | Phase::Previewed) && !blocked;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -64,9 +64,10 @@ impl Images {
     ) -> Result<Self, DatabaseError> {
         let table = TableName::new("tandem", format!("{prefix}images"));
         sqlx::query(
-            sql(r#"create table {} (place int not null, kind "char" not null, image text not null)"#, &[
-                &table,
-            ])
+            sql(
+                r#"create table {} (place int not null, kind "char" not null, image text not null)"#,
+                &[&table],
+            )
             .into_query(),
         )
         .execute(pool)
@@ -79,26 +80,19 @@ impl Images {
     pub(super) fn deleting(&self, place: usize, target: &Target, fate: Fate, statement: &Sql) -> Sql {
         let columns = join(", ", target.stored.iter().map(|column| sql("t.{}", &[&Ident(column)])));
         let image = image("gone", target.stored.iter().map(|column| (column, true)));
-        sql("with gone as ({} returning {}) insert into {} select {}, {}, {} from gone", &[
-            statement,
-            &columns,
-            &self.table,
-            &number(place),
-            &fate.literal(),
-            &image,
-        ])
+        sql(
+            "with gone as ({} returning {}) insert into {} select {}, {}, {} from gone",
+            &[statement, &columns, &self.table, &number(place), &fate.literal(), &image],
+        )
     }
 
     /// Keeps the rows of `rows`, a relation `t` with whatever joins and conditions.
     pub(super) fn keeping(&self, place: usize, target: &Target, rows: &Sql) -> Sql {
         let image = image("t", target.stored.iter().map(|column| (column, true)));
-        sql("insert into {} select {}, {}, {} from {}", &[
-            &self.table,
-            &number(place),
-            &Fate::Replaced.literal(),
-            &image,
-            rows,
-        ])
+        sql(
+            "insert into {} select {}, {}, {} from {}",
+            &[&self.table, &number(place), &Fate::Replaced.literal(), &image, rows],
+        )
     }
 
     /// `statement` inserts rows and keeps their keys. For tables with a key.
@@ -106,14 +100,10 @@ impl Images {
         let key = target.table.key();
         let columns = join(", ", key.iter().map(|column| sql("{}", &[&Ident(column)])));
         let image = image("new", target.stored.iter().map(|column| (column, key.contains(column))));
-        sql("with new as ({} returning {}) insert into {} select {}, {}, {} from new", &[
-            statement,
-            &columns,
-            &self.table,
-            &number(place),
-            &Fate::Inserted.literal(),
-            &image,
-        ])
+        sql(
+            "with new as ({} returning {}) insert into {} select {}, {}, {} from new",
+            &[statement, &columns, &self.table, &number(place), &Fate::Inserted.literal(), &image],
+        )
     }
 
     /// Makes the images outlive the session, unless they take more than `most_bytes`.

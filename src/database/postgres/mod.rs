@@ -163,8 +163,7 @@ impl Database for Postgres {
         let names: Vec<TableName> = incoming.iter().map(|incoming| incoming.table.name.clone()).collect();
         self.demand_write(session, &names).await?;
         let usage = Usage { straight: false, undo: true };
-        let staging =
-            staging::PostgresStaging::create(&self.connector, session, &incoming, usage).await?;
+        let staging = staging::PostgresStaging::create(&self.connector, session, &incoming, usage).await?;
         undo::stage(staging, incoming, &kept, force).await
     }
 

@@ -15,8 +15,15 @@ use crate::sql::{Ident, Sql, join, sql};
 const WIDTH: i64 = 200;
 /// Columns whose value tells when a row was changed last, by usual names.
 const CHANGED_AT: [&str; 9] = [
-    "updated_at", "modified_at", "changed_at", "last_update", "last_updated", "last_modified", "updated_on",
-    "updated", "modified",
+    "updated_at",
+    "modified_at",
+    "changed_at",
+    "last_update",
+    "last_updated",
+    "last_modified",
+    "updated_on",
+    "updated",
+    "modified",
 ];
 
 /// See `Staging::preview`.
@@ -57,7 +64,10 @@ impl Look<'_> {
         if let Some(updated) = statements::updated(target) {
             let newer = newer_by.map_or(sql("false", &[]), is_newer);
             let row = self
-                .one(sql("select count(*) as updated, count(*) filter (where {}) as newer from {}", &[&newer, &updated]))
+                .one(sql(
+                    "select count(*) as updated, count(*) filter (where {}) as newer from {}",
+                    &[&newer, &updated],
+                ))
                 .await?;
             preview.updated = row.get::<i64, _>("updated").unsigned_abs();
             preview.newer = row.get::<i64, _>("newer").unsigned_abs();
@@ -105,14 +115,13 @@ impl Look<'_> {
     }
 
     fn update(&self, row: &PgRow) -> RowPreview {
-        let (before, after): (Vec<Option<String>>, Vec<Option<String>>) = (row.get("before"), row.get("after"));
+        let (before, after): (Vec<Option<String>>, Vec<Option<String>>) =
+            (row.get("before"), row.get("after"));
         let differs: Vec<bool> = row.get("differs");
         let values = self.target.columns.iter().zip(before).zip(after).zip(differs);
-        let values = values.filter(|(_, differs)| *differs).map(|(((column, before), after), _)| ValuePreview {
-            column: column.clone(),
-            before,
-            after,
-        });
+        let values = values
+            .filter(|(_, differs)| *differs)
+            .map(|(((column, before), after), _)| ValuePreview { column: column.clone(), before, after });
         RowPreview {
             change: Change::Update,
             key: key(row),
@@ -131,12 +140,10 @@ impl Look<'_> {
     ) -> Result<Vec<RowPreview>, DatabaseError> {
         let target = self.target;
         let found = self
-            .all(sql("select {} as key, {} as row from {} limit {}", &[
-                &texts(alias, target.table.key()),
-                &texts(alias, &target.columns),
-                rows,
-                &self.most,
-            ]))
+            .all(sql(
+                "select {} as key, {} as row from {} limit {}",
+                &[&texts(alias, target.table.key()), &texts(alias, &target.columns), rows, &self.most],
+            ))
             .await?;
         let shown = |row: &PgRow| {
             let values = target.columns.iter().zip(row.get::<Vec<Option<String>>, _>("row"));

@@ -114,7 +114,7 @@ impl Target {
     }
 
     /// Every stored column comes in, so that a row can be deleted and inserted again without losing a value.
-    fn is_whole(&self) -> bool {
+    pub(super) fn is_whole(&self) -> bool {
         self.stored.iter().all(|name| self.columns.contains(name))
     }
 }
@@ -299,9 +299,10 @@ pub(super) fn key_text(target: &Target, alias: &'static str) -> Sql {
         return sql("left({}, 200)", &[&image(alias, target)]);
     }
     let alias = sql(alias, &[]);
-    let parts = target.key.iter().map(|(column, _)| {
-        sql("{} || ' ' || {}.{}::text", &[&Literal(column), &alias, &Ident(column)])
-    });
+    let parts = target
+        .key
+        .iter()
+        .map(|(column, _)| sql("{} || ' ' || {}.{}::text", &[&Literal(column), &alias, &Ident(column)]));
     join(" || ', ' || ", parts)
 }
 

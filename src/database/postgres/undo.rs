@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{Row as _, query_scalar};
 
-use super::super::{DatabaseError, Incoming, Staging as _, Undoing};
+use super::super::{DatabaseError, Incoming, Undoing};
 use super::error::doing;
 use super::images::{self, Fate, Imaged};
 use super::staging::PostgresStaging;
@@ -39,13 +39,16 @@ pub(super) async fn kept(pool: &PgPool, undone: &SessionId) -> Result<Kept, Data
     .fetch_optional(pool)
     .await
     .map_err(doing("look for what was kept"))?;
-    let gone = |reason: &str| DatabaseError::Gone { what: format!("the rows that session {undone} replaced {reason}") };
+    let gone = |reason: &str| DatabaseError::Gone {
+        what: format!("the rows that session {undone} replaced {reason}"),
+    };
     let Some(row) = row else { return Err(gone("are not kept any more")) };
     // After that many transactions their numbers come again.
     if !row.get::<bool, _>("is_young") {
         return Err(gone("were kept too long ago to be told apart from newer ones"));
     }
-    let tables = serde_json::from_str(row.get("tables")).map_err(|cause| gone(&format!("cannot be read ({cause})")))?;
+    let tables = serde_json::from_str(row.get("tables"))
+        .map_err(|cause| gone(&format!("cannot be read ({cause})")))?;
     let transaction = row.get::<i64, _>("transaction") & 0xffff_ffff;
     Ok(Kept { images: images::table(undone), transaction, tables })
 }
@@ -99,12 +102,10 @@ impl Table<'_> {
     /// The images of one kind as rows of the staging table's type.
     fn images(&self, fate: Fate) -> Sql {
         // Without the limit of zero the text would be read once for each column.
-        sql("(select (i.image).* from (select image::{} as image from {} where place = {} and kind = {} offset 0) i)", &[
-            &self.target.stage,
-            &self.kept.images,
-            &self.place,
-            &fate.literal(),
-        ])
+        sql(
+            "(select (i.image).* from (select image::{} as image from {} where place = {} and kind = {} offset 0) i)",
+            &[&self.target.stage, &self.kept.images, &self.place, &fate.literal()],
+        )
     }
 
     /// `t` is as the sync left it.
@@ -123,12 +124,10 @@ impl Table<'_> {
             if !force && self.has_key() {
                 rows = sql("{} where {}", &[&rows, &self.is_free(fate)]);
             }
-            let statement = sql("insert into {} ({}) select {} from {}", &[
-                &self.target.stage,
-                &names(&self.imaged.columns),
-                &of("s", &self.imaged.columns),
-                &rows,
-            ]);
+            let statement = sql(
+                "insert into {} ({}) select {} from {}",
+                &[&self.target.stage, &names(&self.imaged.columns), &of("s", &self.imaged.columns), &rows],
+            );
             self.run(connection, statement).await?;
         }
         Ok(())
@@ -139,11 +138,10 @@ impl Table<'_> {
         let relation = self.target.relation();
         let same_key = self.target.same_key();
         match fate {
-            Fate::Replaced => sql("exists (select from {} t where {} and {})", &[
-                &relation,
-                &same_key,
-                &self.is_untouched(),
-            ]),
+            Fate::Replaced => sql(
+                "exists (select from {} t where {} and {})",
+                &[&relation, &same_key, &self.is_untouched()],
+            ),
             _ => sql("not exists (select from {} t where {})", &[&relation, &same_key]),
         }
     }
@@ -157,25 +155,26 @@ impl Table<'_> {
             (false, true) => self.was_inserted(),
             (false, false) => sql("{} and {}", &[&self.is_untouched(), &self.was_inserted()]),
         };
-        let statement = sql("insert into {} ({}) select {} from {} t where {}", &[
-            outdated,
-            &names(&self.imaged.columns),
-            &of("t", &self.imaged.columns),
-            &self.target.relation(),
-            &mine,
-        ]);
+        let statement = sql(
+            "insert into {} ({}) select {} from {} t where {}",
+            &[
+                outdated,
+                &names(&self.imaged.columns),
+                &of("t", &self.imaged.columns),
+                &self.target.relation(),
+                &mine,
+            ],
+        );
         self.run(connection, statement).await
     }
 
     /// `t` has the key of a row that was inserted. One that was moved has been inserted too, but replaced a row.
     fn was_inserted(&self) -> Sql {
         let same_key = self.target.same_key();
-        sql("exists (select from {} s where {}) and not exists (select from {} s where {})", &[
-            &self.images(Fate::Inserted),
-            &same_key,
-            &self.images(Fate::Replaced),
-            &same_key,
-        ])
+        sql(
+            "exists (select from {} s where {}) and not exists (select from {} s where {})",
+            &[&self.images(Fate::Inserted), &same_key, &self.images(Fate::Replaced), &same_key],
+        )
     }
 
     /// Counts the rows that were changed since, and adds the first ones to `shown`.
@@ -188,12 +187,10 @@ impl Table<'_> {
             return Ok(0);
         }
         let image = |fate, reason: &'static str| {
-            sql("select {} as row, {} as reason from {} s where not ({})", &[
-                &self.key_text("s"),
-                &sql(reason, &[]),
-                &self.images(fate),
-                &self.is_free(fate),
-            ])
+            sql(
+                "select {} as row, {} as reason from {} s where not ({})",
+                &[&self.key_text("s"), &sql(reason, &[]), &self.images(fate), &self.is_free(fate)],
+            )
         };
         let mut parts = vec![
             image(Fate::Replaced, "'it was changed or deleted since the sync'"),
@@ -201,16 +198,14 @@ impl Table<'_> {
         ];
         let changed = sql("'it was changed or added since the sync'", &[]);
         let which = if self.imaged.all_new { sql("true", &[]) } else { self.was_inserted() };
-        parts.push(sql("select {} as row, {} as reason from {} t where {} and not ({})", &[
-            &self.key_text("t"),
-            &changed,
-            &self.target.relation(),
-            &which,
-            &self.is_untouched(),
-        ]));
+        parts.push(sql(
+            "select {} as row, {} as reason from {} t where {} and not ({})",
+            &[&self.key_text("t"), &changed, &self.target.relation(), &which, &self.is_untouched()],
+        ));
         let all = join(" union all ", parts);
         let rows = sqlx::query(
-            sql("select row, reason, count(*) over () as found from ({}) a limit {}", &[&all, &SHOWN]).into_query(),
+            sql("select row, reason, count(*) over () as found from ({}) a limit {}", &[&all, &SHOWN])
+                .into_query(),
         )
         .fetch_all(connection)
         .await
@@ -234,9 +229,18 @@ impl Table<'_> {
     /// How many rows the table will have when all is done.
     async fn rows_afterwards(&self, connection: &mut PgConnection) -> Result<u64, DatabaseError> {
         let count = |statement: Sql| query_scalar::<_, i64>(statement.into_query());
-        let now = count(statements::row_count(self.target)).fetch_one(&mut *connection).await.map_err(self.doing())?;
-        let gone = count(statements::outdated_count(self.target)).fetch_one(&mut *connection).await.map_err(self.doing())?;
-        let new = count(statements::lacking_count(self.target)).fetch_one(connection).await.map_err(self.doing())?;
+        let now = count(statements::row_count(self.target))
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(self.doing())?;
+        let gone = count(statements::outdated_count(self.target))
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(self.doing())?;
+        let new = count(statements::lacking_count(self.target))
+            .fetch_one(connection)
+            .await
+            .map_err(self.doing())?;
         Ok((now - gone + new).unsigned_abs())
     }
 

@@ -57,7 +57,12 @@ pub(super) async fn of(connection: &mut PgConnection, target: &Target) -> Result
     for row in rows {
         let condition: Option<String> = row.get("condition");
         let columns: Vec<String> = row.get("columns");
-        if condition.is_none() && columns == target.table.key() {
+        let is_key = condition.is_none() && columns == target.table.key();
+        // A value of a column that does not come in cannot be met by a new one.
+        let comes = |column: &String| {
+            if column.is_empty() { target.is_whole() } else { target.columns.contains(column) }
+        };
+        if is_key || !columns.iter().all(comes) || (condition.is_some() && !target.is_whole()) {
             continue;
         }
         let schemas: Vec<String> = row.get("schemas");
@@ -93,9 +98,11 @@ impl Unique {
     /// `(select t.*, (lower(name)) as tandem_0 from t where condition) t`
     fn side(&self, rows: &Sql, alias: &'static str) -> Sql {
         let alias = sql(alias, &[]);
-        let values = self.parts.iter().enumerate().map(|(place, (definition, _))| {
-            sql("({}) as {}", &[definition, &name(place)])
-        });
+        let values = self
+            .parts
+            .iter()
+            .enumerate()
+            .map(|(place, (definition, _))| sql("({}) as {}", &[definition, &name(place)]));
         let all = sql("select {}.*, {} from {}", &[&alias, &join(", ", values), rows]);
         match &self.condition {
             // Of the values: the rows' own condition may stand before it.

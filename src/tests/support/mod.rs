@@ -7,6 +7,7 @@
 //! ```
 
 mod cluster;
+mod contents;
 mod database;
 mod drift;
 mod nodes;
@@ -17,6 +18,7 @@ mod watcher;
 mod writes;
 
 pub(crate) use cluster::{cluster, database, database_with, databases};
+pub(crate) use contents::Contents;
 pub(crate) use database::Database;
 pub(crate) use nodes::{Node, StatusCode, nodes, nodes_as};
 pub(crate) use proxy::Proxy;

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use futures::StreamExt;
 pub(crate) use reqwest::StatusCode;
 use serde_json::{Value, json};
-use tandem::model::{Comparison, SessionDetail, Step, StepState, SyncOptions, SyncStatus};
+use tandem::model::{Comparison, SessionDetail, SessionId, Step, StepState, SyncOptions, SyncStatus};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -184,6 +184,30 @@ impl Node {
         self.until(&id, |status| status.step_of(step).is_some_and(|step| step.state == StepState::Running))
             .await;
         id
+    }
+
+    /// Looks at what a sync would do.
+    pub(crate) async fn preview(&self, action: &str, peer: &str, options: &SyncOptions) -> SyncStatus {
+        let body = json!({"request": {"action": action, "peer": peer, "options": options}});
+        let (code, answer) = self.post("/api/admin/sync/preview", &body).await;
+        assert_eq!(code, StatusCode::OK, "{answer}");
+        self.until(answer["session_id"].as_str().unwrap(), |status| status.phase.is_final()).await
+    }
+
+    /// Starts to take a session back; the refusal when it cannot be.
+    pub(crate) async fn start_undo(&self, id: &SessionId, force: bool) -> Result<String, Value> {
+        let body = json!({"session_id": id, "force": force});
+        let (code, answer) = self.post("/api/admin/sync/undo", &body).await;
+        match code {
+            StatusCode::OK => Ok(answer["session_id"].as_str().unwrap().to_owned()),
+            _ => Err(answer),
+        }
+    }
+
+    /// Takes a session back, and waits for the end.
+    pub(crate) async fn undo(&self, id: &SessionId, force: bool) -> SyncStatus {
+        let id = self.start_undo(id, force).await.unwrap();
+        self.until(&id, |status| status.phase.is_final()).await
     }
 
     pub(crate) async fn cancel(&self, id: &str) -> StatusCode {

@@ -23,7 +23,7 @@ use tandem::model::{
     Code, DeletePolicy, Phase, Relation, Step, SyncError, SyncOptions, SyncResult, SyncStatus,
 };
 
-use crate::support::{self, Database, Node, Written, nodes};
+use crate::support::{self, Contents, Database, Node, Written, nodes};
 
 /// A source with its node `north`, a target with its node `south`.
 struct Pair {
@@ -66,13 +66,26 @@ impl Pair {
     /// The sync is proven, by the engine and where the policy promises equality by our own comparison, and the same
     /// again writes nothing.
     async fn verified(&self, options: &SyncOptions) -> SyncStatus {
-        let status = self.pull(options).await;
+        let before = Contents::of(&self.target).await;
+        let mut status = self.pull(options).await;
         assert_eq!(status.phase, Phase::Verified, "{:?} {:?}", status.error, status.message);
+        if status.result.as_ref().unwrap().undo_until_us.is_some() {
+            self.is_undone(&status, &before).await;
+            status = self.pull(options).await;
+            assert_eq!(status.phase, Phase::Verified, "{:?} {:?}", status.error, status.message);
+        }
         if status.result.as_ref().unwrap().relation == Relation::Identical {
             support::assert_same_rows(&self.source, &self.target).await;
         }
         self.writes_nothing_again(options).await;
         status
+    }
+
+    /// After the undo every row is as it was.
+    async fn is_undone(&self, status: &SyncStatus, before: &Contents) {
+        let undone = self.south.undo(&status.session_id, false).await;
+        assert_eq!(undone.phase, Phase::Verified, "{:?} {:?}", undone.error, undone.message);
+        assert_eq!(before.until(&Contents::of(&self.target).await), [""; 0]);
     }
 
     async fn writes_nothing_again(&self, options: &SyncOptions) {

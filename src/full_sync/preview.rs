@@ -1,0 +1,91 @@
+//! A sync that stops before it writes: everything up to the transaction is real, so what it counts is what would happen.
+
+use super::session::{Outcome, Session};
+use crate::model::{Code, Phase, Preview, PreviewFinding, Step, SyncError, TableDigest, TablePreview, text};
+use crate::restore::{self, Plan, Staged};
+use crate::spool_dir;
+
+/// Rows that are written in a millisecond, at least.
+const ROWS_A_MS: u64 = 50;
+
+/// Counts what the staged rows would do. `equal` are the tables of which nothing came, because nothing differs.
+pub(super) async fn look(
+    session: &Session,
+    plan: &Plan,
+    mut staged: Staged,
+    equal: &[TableDigest],
+) -> Result<Outcome, SyncError> {
+    let (progress, node) = (&session.progress, &session.node);
+    progress.enter(Step::Convert, "Counts what would be written");
+    let deletes = progress.status().options.deletes;
+    let mut tables = restore::preview(plan, &mut staged, deletes, progress)
+        .await
+        .map_err(|error| SyncError::from(error).at(Step::Convert))?;
+    tables.extend(equal.iter().map(unchanged));
+    let mut checks = node.database.checks().await;
+    checks.push(spool_dir::check(&node.config.data_dir).await);
+    let mut preview = Preview {
+        findings: plan.notes.iter().map(|note| warning(note)).collect(),
+        checks,
+        rights: staged.staging.mode(),
+        bytes: staged.totals.archive_bytes,
+        tables,
+        about_ms: 0,
+    };
+    preview.about_ms = progress.status().elapsed_ms + preview.sum(TablePreview::written) / ROWS_A_MS;
+    preview.findings.extend(preview.tables.iter().filter(|table| table.conflicts > 0).map(conflicts));
+    progress.done(Step::Convert, "Counted");
+    Ok(ended(preview))
+}
+
+/// What would refuse a sync is what a preview is for; any other failure is its own.
+pub(super) fn blocked(error: SyncError) -> Result<Outcome, SyncError> {
+    match error.code {
+        Code::SchemaDiffers
+        | Code::MissingRight
+        | Code::Refused
+        | Code::RowRefused
+        | Code::ForeignKey
+        | Code::TooLarge => {
+            let finding = PreviewFinding { blocks: true, text: error.message, remedy: error.hint };
+            Ok(ended(Preview { findings: vec![finding], ..Preview::default() }))
+        }
+        _ => Err(error),
+    }
+}
+
+fn ended(preview: Preview) -> Outcome {
+    let rows = |of: fn(&TablePreview) -> u64| text::count(preview.sum(of));
+    let message = if preview.is_blocked() {
+        "Nothing was written. A sync would be refused as things stand.".to_owned()
+    } else {
+        format!(
+            "Nothing was written. A sync would insert {}, update {} and delete {} rows.",
+            rows(|table| table.inserted),
+            rows(|table| table.updated),
+            rows(|table| table.deleted)
+        )
+    };
+    Outcome { phase: Phase::Previewed, result: None, preview: Some(preview), message }
+}
+
+fn unchanged(digest: &TableDigest) -> TablePreview {
+    TablePreview { name: digest.name.clone(), unchanged: digest.rows, ..TablePreview::default() }
+}
+
+fn warning(text: &str) -> PreviewFinding {
+    PreviewFinding { blocks: false, text: text.to_owned(), remedy: String::new() }
+}
+
+fn conflicts(table: &TablePreview) -> PreviewFinding {
+    PreviewFinding {
+        blocks: true,
+        text: format!(
+            "{} of {} would meet a unique value that another row of the target holds.",
+            text::counted(table.conflicts, "row", "rows"),
+            table.name
+        ),
+        remedy: "Change one row of each pair, or choose what happens to conflicts: skip, source or target."
+            .to_owned(),
+    }
+}

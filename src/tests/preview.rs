@@ -1,0 +1,125 @@
+//! A preview says exactly what the sync then does, and writes nothing.
+
+use tandem::model::{Change, DeletePolicy, Kind, Phase, Preview, SyncOptions};
+
+use crate::support::{self, Written, nodes};
+
+fn mirror() -> SyncOptions {
+    SyncOptions { deletes: DeletePolicy::Mirror, ..SyncOptions::default() }
+}
+
+fn sums(preview: &Preview) -> (u64, u64, u64) {
+    (
+        preview.sum(|table| table.inserted),
+        preview.sum(|table| table.updated),
+        preview.sum(|table| table.deleted),
+    )
+}
+
+#[tokio::test]
+async fn what_a_preview_counts_is_what_the_sync_does() {
+    for (sample, target, options) in [
+        ("pagila", "pagila", mirror()),
+        ("shop", "shop", SyncOptions::default()),
+        ("chinook", "chinook_schema", SyncOptions::default()),
+    ] {
+        let is_empty = target.ends_with("_schema");
+        let (source, target) = support::databases(sample, target).await;
+        let (north, south) = nodes(&source, &target).await;
+        if !is_empty {
+            target.drift().await;
+        }
+        let before = Written::of(&target).await;
+        let source_before = Written::of(&source).await;
+
+        let seen = south.preview("pull", "north", &options).await;
+
+        assert_eq!((seen.kind, seen.phase), (Kind::Preview, Phase::Previewed), "{seen:#?}");
+        assert_eq!(before.until(&Written::of(&target).await), [].into());
+        assert_eq!(source_before.until(&Written::of(&source).await), [].into());
+        let staged = "select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                      where n.nspname = 'tandem' and c.relname like 'stage\\_%'";
+        assert_eq!(target.value::<i64>(staged).await, 0);
+        let preview = seen.preview.unwrap();
+        assert!(!preview.is_blocked(), "{:?}", preview.findings);
+        assert!(preview.rights.contains("replica"), "{}", preview.rights);
+
+        // The other node sees the same from its side.
+        let pushed = north.preview("push", "south", &options).await;
+        assert_eq!(pushed.phase, Phase::Previewed, "{pushed:#?}");
+        assert_eq!(sums(&pushed.preview.unwrap()), sums(&preview));
+
+        let result = south.sync("pull", "north", &options).await.result.unwrap();
+        assert_eq!(sums(&preview), (result.inserted, result.updated, result.deleted));
+        assert_eq!(preview.sum(|table| table.unchanged), result.unchanged);
+        let again = south.preview("pull", "north", &options).await.preview.unwrap();
+        assert_eq!(sums(&again), (0, 0, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_preview_shows_the_first_rows_with_what_changes_and_which_are_newer() {
+    let schema = "create table thing (id int primary key, name text, note text, updated_at timestamptz);
+                  create table code (id int primary key, code text constraint code_code unique);
+                  create table plain (name text)";
+    let (source, target) = support::databases("empty", "empty").await;
+    source.execute(&format!("{schema}; insert into thing values (1, 'a', null, '2025-01-01'), (2, 'b', 'x', '2025-01-02'), (3, 'c', 'x', '2025-01-03');
+                             insert into code values (1, 'z'); insert into plain values ('a'), ('a')")).await;
+    target.execute(&format!("{schema}; insert into thing values (1, 'a', 'y', '2025-01-01'), (2, 'B', 'x', '2025-06-01'), (9, 'own', 'x', '2025-01-03');
+                             insert into code values (7, 'z'); insert into plain values ('a'), ('own')")).await;
+    let (_north, south) = nodes(&source, &target).await;
+
+    let preview = south.preview("pull", "north", &SyncOptions::default()).await.preview.unwrap();
+
+    let thing = preview.tables.iter().find(|table| table.name == "thing").unwrap();
+    assert_eq!((thing.inserted, thing.updated, thing.deleted, thing.target_only), (1, 2, 0, 1));
+    assert_eq!((thing.newer, thing.newer_by.as_deref()), (1, Some("updated_at")));
+    let row = |change, key: &str| {
+        let rows = thing.rows.iter();
+        rows.filter(|row| row.change == change).find(|row| row.key == [key]).unwrap()
+    };
+    let first = row(Change::Update, "1");
+    let values: Vec<_> = first
+        .values
+        .iter()
+        .map(|value| (&*value.column, value.before.as_deref(), value.after.as_deref()))
+        .collect();
+    assert_eq!((values, first.newer), (vec![("note", Some("y"), None)], false));
+    assert!(row(Change::Update, "2").newer);
+    assert_eq!(row(Change::Insert, "3").values.len(), 4);
+    assert_eq!(row(Change::Keep, "9").values[1].before.as_deref(), Some("own"));
+    let plain = preview.tables.iter().find(|table| table.name == "plain").unwrap();
+    assert_eq!((plain.inserted, plain.target_only, plain.unchanged), (1, 1, 1));
+    // The unique value is taken: a sync would be refused, and the preview says so.
+    let code = preview.tables.iter().find(|table| table.name == "code").unwrap();
+    assert_eq!(code.conflicts, 1);
+    assert!(preview.is_blocked());
+    assert!(preview.findings.iter().any(|finding| finding.blocks && finding.text.contains("code")));
+
+    let mirrored = south.preview("pull", "north", &mirror()).await.preview.unwrap();
+    assert!(!mirrored.is_blocked(), "{:?}", mirrored.findings);
+    assert_eq!(sums(&mirrored), (3, 2, 3));
+}
+
+#[tokio::test]
+async fn what_would_refuse_a_sync_is_what_its_preview_says() {
+    let (source, target) = support::databases("empty", "empty").await;
+    source
+        .execute(
+            "create table a (id int primary key, name text, extra int); create table b (id int primary key)",
+        )
+        .await;
+    target.execute("create table a (id int primary key, name int)").await;
+    let (_north, south) = nodes(&source, &target).await;
+
+    let seen = south.preview("pull", "north", &SyncOptions::default()).await;
+
+    assert_eq!(seen.phase, Phase::Previewed, "{seen:#?}");
+    let preview = seen.preview.unwrap();
+    assert!(preview.is_blocked());
+    let said: String =
+        preview.findings.iter().map(|finding| format!("{} {}", finding.text, finding.remedy)).collect();
+    for part in ["extra", "name", "public.b"] {
+        assert!(said.contains(part), "`{part}` is not in: {said}");
+    }
+}
