@@ -66,6 +66,16 @@ pub fn relation(relation: &Relation, source: &str, target: &str) -> String {
             "It was not compared after the commit.".to_owned()
         }
         Relation::Unverified { reason } => format::sentence(reason),
+        Relation::Except { left_out, .. } => format!(
+            "{target} has every row of {source} but {}, listed below.",
+            format::counted(*left_out, "one", "rows")
+        ),
+        Relation::Chosen { rows } => {
+            format!(
+                "{} on {target} as on {source}.",
+                format::counted(*rows, "chosen row is", "chosen rows are")
+            )
+        }
         Relation::Restored => format!("The rows of {target} are as they were before."),
     }
 }

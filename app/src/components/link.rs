@@ -70,7 +70,10 @@ fn Committed(relation: Relation, status: SyncStatus) -> impl IntoView {
         Relation::Contains { .. } => {
             ("Contains everything", "seal seal--ok", "wire wire--contains", Some("⊇"))
         }
-        Relation::Unverified { .. } | Relation::Restored => ("Not verified", "seal", "wire wire--done", None),
+        Relation::Unverified { .. }
+        | Relation::Except { .. }
+        | Relation::Chosen { .. }
+        | Relation::Restored => ("Not verified", "seal", "wire wire--done", None),
     };
     let is_proven = seal.ends_with("ok");
     let what = status.result.as_ref().map(|result| {
