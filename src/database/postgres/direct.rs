@@ -10,9 +10,10 @@ use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgCopyIn};
 
 use super::super::{DatabaseError, Loaded, Loader};
+use super::counts;
 use super::error::{doing, failed};
 use super::rebuild::Rebuild;
-use super::statements::{self, Target};
+use super::statements::Target;
 use crate::catalog::TableName;
 use crate::sql::{Sql, join, names, sql};
 
@@ -82,7 +83,7 @@ pub(super) async fn begin(
 async fn all_empty(connection: &mut PgConnection, targets: &[Target]) -> Result<bool, DatabaseError> {
     for target in targets {
         let empty: Result<bool, _> =
-            sqlx::query_scalar(statements::is_empty(target).into_query()).fetch_one(&mut *connection).await;
+            sqlx::query_scalar(counts::is_empty(target).into_query()).fetch_one(&mut *connection).await;
         if !empty.map_err(doing(format!("look into {}", target.table.name)))? {
             return Ok(false);
         }

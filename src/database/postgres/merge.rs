@@ -20,7 +20,7 @@ use super::images::{Fate, Imaged, Images};
 use super::rebuild::Rebuild;
 use super::staging::Staged;
 use super::statements::{self, Target};
-use super::{catalog, conflicts, deferred, foreign_keys, images, locks, set_aside, state};
+use super::{catalog, conflicts, counts, deferred, foreign_keys, images, locks, set_aside, state};
 use crate::catalog::{Table, TableName};
 use crate::model::{ConflictPolicy, SessionId};
 use crate::sql::Sql;
@@ -168,9 +168,8 @@ impl PostgresMerge {
             return Ok(Written { inserted, updated: 0 });
         }
         let target = &self.targets[index];
-        let is_empty: Result<bool, _> = sqlx::query_scalar(statements::is_empty(target).into_query())
-            .fetch_one(&mut self.connection)
-            .await;
+        let is_empty: Result<bool, _> =
+            sqlx::query_scalar(counts::is_empty(target).into_query()).fetch_one(&mut self.connection).await;
         if is_empty.map_err(doing(format!("look into {}", target.table.name)))? {
             let insert_all = statements::insert_all(target);
             self.take_off_indexes(index, rows).await?;
@@ -293,12 +292,12 @@ impl Merge for PostgresMerge {
         if self.is_direct(index) {
             return Ok(0);
         }
-        let missing = statements::missing(&self.targets[index]);
+        let missing = counts::missing(&self.targets[index]);
         let missing = self.count(index, missing).await?;
         if !whole {
             return Ok(missing);
         }
-        let surplus = statements::surplus(&self.targets[index]);
+        let surplus = counts::surplus(&self.targets[index]);
         Ok(missing + self.count(index, surplus).await?)
     }
 
@@ -306,7 +305,7 @@ impl Merge for PostgresMerge {
         if let Some(&Some(rows)) = self.direct.get(index) {
             return Ok(rows);
         }
-        let statement = statements::row_count(&self.targets[index]);
+        let statement = counts::row_count(&self.targets[index]);
         self.count(index, statement).await
     }
 

@@ -5,6 +5,7 @@ mod checks;
 mod choose;
 mod conflicts;
 mod connect;
+mod counts;
 mod deferred;
 mod direct;
 mod error;

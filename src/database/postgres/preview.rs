@@ -4,6 +4,7 @@ use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::super::DatabaseError;
+use super::counts;
 use super::error::doing;
 use super::merge::SETTINGS;
 use super::statements::{self, Target};
@@ -57,7 +58,7 @@ impl Look<'_> {
         let mut preview = TablePreview {
             name: target.table.name.display(),
             key: target.table.key().to_vec(),
-            inserted: self.count(statements::lacking_count(target)).await?,
+            inserted: self.count(counts::lacking_count(target)).await?,
             newer_by: newer_by.cloned(),
             ..TablePreview::default()
         };
@@ -78,7 +79,7 @@ impl Look<'_> {
         }
         preview.unchanged = rows.saturating_sub(preview.inserted + preview.updated);
         preview.target_only =
-            (self.count(statements::row_count(target)).await? + preview.inserted).saturating_sub(rows);
+            (self.count(counts::row_count(target)).await? + preview.inserted).saturating_sub(rows);
         if !target.table.key().is_empty() {
             if preview.inserted > 0 {
                 let rows = sql("{} s where {}", &[&target.stage, &target.is_lacking()]);

@@ -1,10 +1,13 @@
 //! Staging: unlogged tables with the target's column types, filled by COPY, invisible to everybody else.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use sqlx::Postgres as Driver;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgCopyIn, PgPool, PgPoolCopyExt, PgPoolOptions};
+use tokio::task::JoinSet;
 
 use super::super::{DatabaseError, Incoming, Loaded, Loader, Merge, Staging, Usage};
 use super::connect::{Connector, SETTINGS, session_name};
@@ -16,6 +19,9 @@ use super::{choose, conflicts, isolate, locks, preview, set_aside};
 use crate::catalog::TableName;
 use crate::model::{SessionId, TablePreview};
 use crate::sql::{Ident, join, names, sql};
+
+/// Tables that are loaded at the same time.
+const LOADS: u32 = 4;
 
 /// Names of staging tables of any session begin so.
 pub(super) const PREFIX: &str = "stage_";
@@ -31,6 +37,8 @@ pub(super) struct PostgresStaging {
     pool: PgPool,
     tables: Vec<Staged>,
     images: Option<Images>,
+    /// Loads whose last word is waited for: the next table begins meanwhile.
+    ending: Ending,
     /// None once it has begun, until another one is needed.
     pub(super) merge: Option<PostgresMerge>,
 }
@@ -56,7 +64,7 @@ impl PostgresStaging {
         // Its own pool: the connections must carry the session's name to be ended by it.
         let options = connector.options.clone().application_name(&session_name(session)).options(SETTINGS);
         let pool = PgPoolOptions::new()
-            .max_connections(2)
+            .max_connections(LOADS)
             .connect_with(options)
             .await
             .map_err(|cause| super::error::connecting(&cause))?;
@@ -103,7 +111,16 @@ impl PostgresStaging {
             }
         }
         let (connector, session) = (connector.clone(), session.clone());
-        Ok(Self { connector, session, usage, pool, tables, images, merge: Some(merge) })
+        Ok(Self {
+            connector,
+            session,
+            usage,
+            pool,
+            tables,
+            images,
+            ending: Ending::default(),
+            merge: Some(merge),
+        })
     }
 
     /// Leaves out the rows that come with a key twice, all of them, because choosing one would be a guess, and those
@@ -120,9 +137,18 @@ impl PostgresStaging {
         let what = format!("load rows for {}", incoming.table.name);
         let statement = sql("copy {} ({}) from stdin", &[into, &names(&incoming.columns)]);
         match self.pool.copy_in_raw(statement.as_str()).await {
-            Ok(copy) => Ok(PostgresLoader { copy, what }),
+            Ok(copy) => Ok(PostgresLoader { copy, what, rows: 0, ending: self.ending.clone() }),
             Err(cause) => Err(failed(what, &cause)),
         }
+    }
+
+    /// Waits until all rows are there.
+    async fn settle(&self) -> Result<(), DatabaseError> {
+        let mut ending = std::mem::take(&mut *self.ending.lock().unwrap_or_else(PoisonError::into_inner));
+        while let Some(ended) = ending.join_next().await {
+            ended.map_err(|panic| DatabaseError::Unavailable { reason: panic.to_string() })??;
+        }
+        Ok(())
     }
 
     /// The merge, prepared anew when one has failed.
@@ -181,6 +207,7 @@ impl Staging for PostgresStaging {
     }
 
     async fn refusals(&mut self) -> Result<Vec<String>, DatabaseError> {
+        self.settle().await?;
         if self.usage.set_aside {
             return self.refuse_bad_keys().await;
         }
@@ -263,6 +290,7 @@ impl Staging for PostgresStaging {
     }
 
     async fn begin(&mut self) -> Result<Box<dyn Merge>, DatabaseError> {
+        self.settle().await?;
         for (index, staged) in self.tables.iter().enumerate() {
             if self.is_direct(index) {
                 continue;
@@ -295,14 +323,21 @@ async fn named(error: DatabaseError, pool: &PgPool) -> DatabaseError {
     }
 }
 
+/// The ends of loads, each with the error that it may have.
+type Ending = Arc<Mutex<JoinSet<Result<(), DatabaseError>>>>;
+
 struct PostgresLoader {
     copy: PgCopyIn<PoolConnection<Driver>>,
     what: String,
+    /// Sent so far.
+    rows: u64,
+    ending: Ending,
 }
 
 #[async_trait]
 impl Loader for PostgresLoader {
     async fn send(&mut self, rows: Bytes) -> Result<(), DatabaseError> {
+        self.rows += memchr::memchr_iter(b'\n', &rows).count() as u64;
         match self.copy.send(rows).await {
             Ok(_) => Ok(()),
             Err(cause) => Err(failed(self.what.clone(), &cause)),
@@ -310,8 +345,16 @@ impl Loader for PostgresLoader {
     }
 
     async fn finish(self: Box<Self>) -> Result<Loaded, DatabaseError> {
-        let Self { copy, what } = *self;
-        let rows = copy.finish().await.map_err(|cause| failed(what, &cause))?;
+        let Self { copy, what, rows, ending } = *self;
+        // Over TCP the server's answer takes 40 ms, however small the table: its delayed acknowledgement.
+        ending.lock().unwrap_or_else(PoisonError::into_inner).spawn(async move {
+            let loaded = copy.finish().await.map_err(|cause| failed(what.clone(), &cause))?;
+            if loaded == rows {
+                return Ok(());
+            }
+            let reason = format!("the server took {loaded} of {rows} rows");
+            Err(DatabaseError::Statement { what, reason, sqlstate: String::new() })
+        });
         Ok(Loaded { rows, unfit: Vec::new() })
     }
 }

@@ -9,11 +9,12 @@ use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{Row as _, query_scalar};
 
 use super::super::{DatabaseError, Incoming, Undoing};
+use super::counts;
 use super::error::doing;
 use super::images::{self, Fate, Imaged};
 use super::set_aside::of;
 use super::staging::PostgresStaging;
-use super::statements::{self, Target};
+use super::statements::Target;
 use crate::catalog::{Catalog, TableName};
 use crate::model::{SessionId, SetAside};
 use crate::sql::{Sql, join, names, sql};
@@ -224,24 +225,20 @@ impl Table<'_> {
 
     /// `id 7, part 2`
     fn key_text(&self, alias: &'static str) -> Sql {
-        statements::key_text(self.target, alias)
+        counts::key_text(self.target, alias)
     }
 
     /// How many rows the table will have when all is done.
     async fn rows_afterwards(&self, connection: &mut PgConnection) -> Result<u64, DatabaseError> {
         let count = |statement: Sql| query_scalar::<_, i64>(statement.into_query());
-        let now = count(statements::row_count(self.target))
+        let now =
+            count(counts::row_count(self.target)).fetch_one(&mut *connection).await.map_err(self.doing())?;
+        let gone = count(counts::outdated_count(self.target))
             .fetch_one(&mut *connection)
             .await
             .map_err(self.doing())?;
-        let gone = count(statements::outdated_count(self.target))
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(self.doing())?;
-        let new = count(statements::lacking_count(self.target))
-            .fetch_one(connection)
-            .await
-            .map_err(self.doing())?;
+        let new =
+            count(counts::lacking_count(self.target)).fetch_one(connection).await.map_err(self.doing())?;
         Ok((now - gone + new).unsigned_abs())
     }
 
