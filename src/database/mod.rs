@@ -38,6 +38,17 @@ pub enum DatabaseError {
     Changed { table: TableName },
     #[error("a right is missing: {what}")]
     MissingRight { what: String, remedy: String },
+    #[error("foreign keys would lead nowhere: {}", reasons.join("; "))]
+    Orphans { reasons: Vec<String> },
+    #[error("{reason}")]
+    Refused { reason: String, remedy: String },
+    #[error("{rows} rows of {table} are not as they were sent")]
+    Altered {
+        table: TableName,
+        rows: u64,
+        /// The triggers and rules that saw them on their way.
+        by: Vec<String>,
+    },
     #[error("pg_dump failed: {reason}")]
     Dump { reason: String },
 }
@@ -75,7 +86,12 @@ pub(crate) trait Database: Send + Sync {
         source: &[SequenceValue],
     ) -> Result<u64, DatabaseError>;
 
-    async fn analyze(&self, session: &SessionId, tables: &[TableName]) -> Result<(), DatabaseError>;
+    /// Brings the planner's statistics up to date. Returns the tables for which this node's role may not do that.
+    async fn analyze(
+        &self,
+        session: &SessionId,
+        tables: &[TableName],
+    ) -> Result<Vec<TableName>, DatabaseError>;
 
     /// The right to sync this database: one holder, whatever process. None when somebody else has it.
     async fn claim(&self, session: &SessionId) -> Result<Option<Claim>, DatabaseError>;
@@ -209,8 +225,15 @@ pub(crate) trait Merge: Send {
     /// How triggers and foreign keys are kept out of the way, for the log.
     fn mode(&self) -> String;
 
-    /// Deletes the rows of table `index` that the source does not have. Children first.
+    /// What happens because a right is missing, and the statement that would grant it.
+    fn warnings(&self) -> Vec<String>;
+
+    /// Deletes the rows of table `index` that the source does not have. Children first. Rows to which others still
+    /// point are left to `delete_rest` where the server would change those others.
     async fn delete_surplus(&mut self, index: usize) -> Result<u64, DatabaseError>;
+
+    /// Deletes what `delete_surplus` has left, after all tables are written. Children first.
+    async fn delete_rest(&mut self, index: usize) -> Result<u64, DatabaseError>;
 
     /// Updates the rows that differ and inserts the new ones, of `rows` staged ones. Parents first.
     async fn upsert(&mut self, index: usize, rows: u64) -> Result<Written, DatabaseError>;

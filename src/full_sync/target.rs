@@ -92,7 +92,15 @@ pub(super) async fn restore(
     let changed: Vec<_> = changed.map(|(incoming, _)| incoming.table.name.clone()).collect();
     result.sequences_raised =
         database.raise_sequences(&session.id, &staged.sequences).await.map_err(at(Step::Verify))?;
-    database.analyze(&session.id, &changed).await.map_err(at(Step::Verify))?;
+    let unanalyzed = database.analyze(&session.id, &changed).await.map_err(at(Step::Verify))?;
+    if !unanalyzed.is_empty() {
+        let names: Vec<String> = unanalyzed.iter().map(ToString::to_string).collect();
+        let names = names.join(", ");
+        progress.info(
+            Step::Verify,
+            format!("Not analyzed, because this role does not own them: {names}. Autovacuum will do it."),
+        );
+    }
 
     if options.verify {
         verify(session, &plan, &merged, equal, &mut result).await?;

@@ -10,6 +10,7 @@ mod full_sync;
 mod house;
 mod one_at_a_time;
 mod random;
+mod rights;
 mod sample;
 mod support;
 mod traps;

@@ -61,7 +61,7 @@ fn table_drift(source: &Table, target: &Table, found: &mut Vec<Finding>) {
     only_on_one_side("Trigger", source, target, |table| table.triggers.iter().cloned().collect(), found);
     for name in &target.unstoppable {
         found.push(Finding::warn(format!(
-            "{name} of {} fires while rows are written, because it is ENABLE ALWAYS or ENABLE REPLICA.",
+            "{name} of {} fires while rows are written in replica role, because it is ENABLE ALWAYS or ENABLE REPLICA.",
             target.name
         )));
     }

@@ -10,6 +10,7 @@ use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgCopyIn};
 
 use super::super::{DatabaseError, Loader};
+use super::bypass::Bypass;
 use super::error::{doing, failed};
 use super::rebuild::Rebuild;
 use super::statements::{self, Target};
@@ -102,6 +103,7 @@ pub(super) struct DirectLoader<'a> {
 enum State<'a> {
     Waiting {
         connection: &'a mut PgConnection,
+        bypass: &'a mut Bypass,
         rebuild: &'a mut Rebuild,
         locked: &'a [TableName],
         rows: Vec<Bytes>,
@@ -115,25 +117,26 @@ impl<'a> DirectLoader<'a> {
     pub(super) fn new(
         target: &Target,
         connection: &'a mut PgConnection,
-        rebuild: &'a mut Rebuild,
+        (bypass, rebuild): (&'a mut Bypass, &'a mut Rebuild),
         locked: &'a [TableName],
         loaded: &'a mut u64,
     ) -> Self {
         let table = target.table.name.clone();
         let statement = sql("copy {} ({}) from stdin", &[&table, &names(&target.columns)]);
-        let state = State::Waiting { connection, rebuild, locked, rows: Vec::new() };
+        let state = State::Waiting { connection, bypass, rebuild, locked, rows: Vec::new() };
         Self { table, statement, state, loaded }
     }
 
     /// Begins to copy, with what has waited.
     async fn start(&mut self, many: bool) -> Result<(), DatabaseError> {
-        let (connection, rebuild, locked, rows) = match std::mem::replace(&mut self.state, State::Between) {
-            State::Waiting { connection, rebuild, locked, rows } => (connection, rebuild, locked, rows),
-            started => {
-                self.state = started;
-                return Ok(());
-            }
+        let state = std::mem::replace(&mut self.state, State::Between);
+        let State::Waiting { connection, bypass, rebuild, locked, rows } = state else {
+            self.state = state;
+            return Ok(());
         };
+        if !rows.is_empty() {
+            bypass.open(connection, rebuild, &self.table).await?;
+        }
         if many {
             rebuild.take_off(connection, &self.table, locked).await?;
         }

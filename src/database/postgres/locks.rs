@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnection;
 
 use super::super::DatabaseError;
 use super::error::doing;
+use super::foreign_keys::Key;
 use super::statements::Target;
 use crate::catalog::TableName;
 use crate::sql::{join, sql};
@@ -100,6 +101,19 @@ async fn rollback(connection: &mut PgConnection) -> Result<(), DatabaseError> {
 pub(super) enum Against {
     Reading,
     Writing,
+    /// Against anybody who has only read.
+    Both,
+}
+
+/// Who uses `table`, or a table that one of `keys` ties to it, while it is to be had alone.
+pub(super) async fn holder_of(
+    connection: &mut PgConnection,
+    table: &TableName,
+    keys: &[Key],
+) -> Result<String, DatabaseError> {
+    let mut tables = vec![table];
+    tables.extend(keys.iter().flat_map(|key| [&key.child_root, &key.parent_root]));
+    holder(connection, &tables, Against::Both).await
 }
 
 /// An error of a reader of `tables`, or of any when none is named, that waited too long says who made it wait.
@@ -145,13 +159,14 @@ async fn holder(
            and l.relation >= 16384
            and (cardinality($1) = 0
                 or coalesce(pg_partition_root(l.relation), l.relation) = any($1::text[]::regclass[]::oid[]))
-           and l.mode not in ('AccessShareLock', 'RowShareLock')
+           and (l.mode not in ('AccessShareLock', 'RowShareLock') or $3)
            and (l.mode = 'AccessExclusiveLock' or not $2)
          order by a.xact_start
          limit 1",
     )
     .bind(&tables)
     .bind(against == Against::Reading)
+    .bind(against == Against::Both)
     .fetch_optional(connection)
     .await
     .map_err(doing("find out who holds the lock"))?;

@@ -10,13 +10,14 @@ use futures::{StreamExt, TryStreamExt};
 use sqlx::postgres::PgConnection;
 
 use super::super::{DatabaseError, Merge, Statement, Written};
+use super::bypass::Bypass;
 use super::connect::Connector;
 use super::direct::{self, DirectLoader};
 use super::error::{doing, failed};
 use super::rebuild::Rebuild;
 use super::staging::Staged;
 use super::statements::{self, Target};
-use super::{catalog, deferred, foreign_keys, locks, state};
+use super::{catalog, deferred, locks, state};
 use crate::catalog::{Table, TableName};
 use crate::model::SessionId;
 use crate::sql::Sql;
@@ -40,6 +41,7 @@ pub(super) struct PostgresMerge {
     connection: PgConnection,
     targets: Vec<Target>,
     names: Vec<TableName>,
+    bypass: Bypass,
     rebuild: Rebuild,
     /// The rows that went straight into each table; empty when they are all staged.
     direct: Vec<Option<u64>>,
@@ -53,14 +55,19 @@ impl PostgresMerge {
         staged: &[Staged],
     ) -> Result<Self, DatabaseError> {
         let mut connection = connector.open(session).await?;
-        demand_replica_role(&mut connection, connector.server_version).await?;
+        let tables: Vec<Table> = staged.iter().map(|staged| staged.incoming.table.clone()).collect();
+        let bypass = Bypass::prepare(&mut connection, connector, &tables).await?;
         let mut targets = Vec::with_capacity(staged.len());
         for staged in staged {
             targets.push(Target::new(&mut connection, staged).await?);
         }
         let names = targets.iter().map(|target| target.table.name.clone()).collect();
-        let fit = direct::fit(&mut connection, &targets).await?;
-        let mut merge = Self { connection, targets, names, rebuild: Rebuild::default(), direct: Vec::new() };
+        let fit = match bypass.may_load_unordered() {
+            true => direct::fit(&mut connection, &targets).await?,
+            false => vec![false; targets.len()],
+        };
+        let mut merge =
+            Self { connection, targets, names, bypass, rebuild: Rebuild::default(), direct: Vec::new() };
         if direct::begin(&mut merge.connection, &merge.targets, &fit).await? {
             demand_same_tables(&mut merge.connection, &merge.targets).await?;
             merge.direct = fit.into_iter().map(|fits| fits.then_some(0)).collect();
@@ -80,9 +87,7 @@ impl PostgresMerge {
     }
 
     async fn set_up(&mut self) -> Result<(), DatabaseError> {
-        // Triggers do not fire and foreign keys are not enforced row by row: they are checked whole in `orphans`.
-        run(&mut self.connection, "switch triggers off", "set local session_replication_role = replica")
-            .await?;
+        self.bypass.begin(&mut self.connection, &self.names).await?;
         for text in SETTINGS {
             run(&mut self.connection, "prepare the transaction", text).await?;
         }
@@ -99,7 +104,7 @@ impl PostgresMerge {
         Some(DirectLoader::new(
             &self.targets[index],
             &mut self.connection,
-            &mut self.rebuild,
+            (&mut self.bypass, &mut self.rebuild),
             &self.names,
             loaded,
         ))
@@ -107,7 +112,10 @@ impl PostgresMerge {
 
     /// Takes the indexes off an empty table into which `rows` will go, when nobody is in the way.
     async fn take_off_indexes(&mut self, index: usize, rows: u64) -> Result<(), DatabaseError> {
-        if rows < MANY_ROWS || !direct::fit(&mut self.connection, &self.targets[index..=index]).await?[0] {
+        if rows < MANY_ROWS || !self.bypass.may_load_unordered() {
+            return Ok(());
+        }
+        if !direct::fit(&mut self.connection, &self.targets[index..=index]).await?[0] {
             return Ok(());
         }
         run(&mut self.connection, "prepare a rebuild", "savepoint take_off").await?;
@@ -129,6 +137,33 @@ impl PostgresMerge {
         }
     }
 
+    /// Makes `table` ready to be written to, unless nothing is to be written there.
+    async fn open(&mut self, index: usize, pending: fn(&Target) -> Sql) -> Result<bool, DatabaseError> {
+        if self.bypass.looks_first() && !self.is_direct(index) {
+            let pending = pending(&self.targets[index]);
+            if self.count(index, pending).await? == 0 {
+                return Ok(false);
+            }
+            self.bypass.open(&mut self.connection, &mut self.rebuild, &self.names[index]).await?;
+        }
+        Ok(true)
+    }
+
+    /// Writes under foreign keys that the server checks: the rows that it refuses are named as anywhere else.
+    async fn write_checked(&mut self, index: usize, rows: u64) -> Result<Written, DatabaseError> {
+        self.bypass.live.demand_unchanged(&mut self.connection, &self.targets[index]).await?;
+        run(&mut self.connection, "prepare to write", "savepoint checked").await?;
+        let written = self.write_rows(index, rows).await;
+        let Err(DatabaseError::Statement { ref sqlstate, .. }) = written else { return written };
+        if sqlstate != "23503" {
+            return written;
+        }
+        run(&mut self.connection, "look for the reason", "rollback to checked").await?;
+        let live = &self.bypass.live;
+        let reasons = live.staged_orphans(&mut self.connection, &self.targets[index]).await?;
+        if reasons.is_empty() { written } else { Err(DatabaseError::Orphans { reasons }) }
+    }
+
     async fn write_rows(&mut self, index: usize, rows: u64) -> Result<Written, DatabaseError> {
         if let Some(&Some(inserted)) = self.direct.get(index) {
             self.rebuild.put_back_indexes(&mut self.connection, &self.names[index]).await?;
@@ -148,6 +183,7 @@ impl PostgresMerge {
         let target = &self.targets[index];
         let (moved, update, insert) =
             (statements::delete_moved(target), statements::update(target), statements::insert(target));
+        let moved = moved.and_then(|statement| self.bypass.live.movable(&self.names[index], statement));
         let mut written = Written::default();
         // Rows whose secondary unique values change leave first and come back with the new ones, so that swaps and
         // rotations meet no old value.
@@ -158,7 +194,8 @@ impl PostgresMerge {
         if let Some(statement) = update {
             written.updated = self.write(index, "update", statement).await? + moved;
         }
-        written.inserted = self.write(index, "insert", insert).await? - moved;
+        // A trigger can have kept some from coming back: the comparison of all rows finds that.
+        written.inserted = self.write(index, "insert", insert).await?.saturating_sub(moved);
         Ok(written)
     }
 
@@ -179,23 +216,54 @@ impl PostgresMerge {
 #[async_trait]
 impl Merge for PostgresMerge {
     fn mode(&self) -> String {
-        let triggers = "replica role: triggers are off, foreign keys are checked whole before the commit";
+        let triggers = self.bypass.way();
         match self.direct.iter().flatten().count() {
             0 => triggers.to_owned(),
             tables => format!("{triggers}; rows went straight into {tables} empty tables"),
         }
     }
 
+    fn warnings(&self) -> Vec<String> {
+        self.bypass.warnings()
+    }
+
     async fn delete_surplus(&mut self, index: usize) -> Result<u64, DatabaseError> {
-        let statement = statements::delete_surplus(&self.targets[index]);
-        if self.is_direct(index) {
+        if self.is_direct(index) || !self.open(index, statements::has_surplus).await? {
             return Ok(0);
         }
+        let statement = statements::delete_surplus(&self.targets[index]);
+        match self.bypass.live.unreferenced(&self.names[index], statement) {
+            Some(statement) => self.write(index, "delete", statement).await,
+            None => Ok(0),
+        }
+    }
+
+    async fn delete_rest(&mut self, index: usize) -> Result<u64, DatabaseError> {
+        let target = &self.targets[index];
+        if !self.bypass.live.point_to(&target.table.name) {
+            return Ok(0);
+        }
+        let (surplus, lock) = (statements::has_surplus(target), statements::lock_surplus(target));
+        let statement = statements::delete_surplus(target);
+        if self.count(index, surplus).await? == 0 {
+            return Ok(0);
+        }
+        if let Some(lock) = lock {
+            self.count(index, lock).await?;
+        }
+        let (live, target) = (&self.bypass.live, &self.targets[index]);
+        live.demand_unreferenced(&mut self.connection, target, &self.targets).await?;
         self.write(index, "delete", statement).await
     }
 
     async fn upsert(&mut self, index: usize, rows: u64) -> Result<Written, DatabaseError> {
-        let written = self.write_rows(index, rows).await?;
+        if !self.open(index, statements::missing).await? {
+            return Ok(Written::default());
+        }
+        let written = match self.bypass.live.is_empty() {
+            true => self.write_rows(index, rows).await?,
+            false => self.write_checked(index, rows).await?,
+        };
         if written != Written::default() {
             deferred::check(&mut self.connection, &self.targets[index]).await?;
         }
@@ -203,9 +271,8 @@ impl Merge for PostgresMerge {
     }
 
     async fn orphans(&mut self, touched: &[usize]) -> Result<Vec<String>, DatabaseError> {
-        let remade = self.rebuild.put_back_foreign_keys(&mut self.connection).await?;
         let tables: Vec<_> = touched.iter().map(|&index| self.names[index].clone()).collect();
-        foreign_keys::orphans(&mut self.connection, &tables, &remade).await
+        self.bypass.orphans(&mut self.connection, &mut self.rebuild, &tables).await
     }
 
     async fn differences(&mut self, index: usize, whole: bool) -> Result<u64, DatabaseError> {
@@ -214,6 +281,10 @@ impl Merge for PostgresMerge {
         }
         let missing = statements::missing(&self.targets[index]);
         let missing = self.count(index, missing).await?;
+        let by = self.bypass.suspects(&self.names[index]);
+        if missing > 0 && !by.is_empty() {
+            return Err(DatabaseError::Altered { table: self.names[index].clone(), rows: missing, by });
+        }
         if !whole {
             return Ok(missing);
         }
@@ -271,34 +342,4 @@ async fn demand_same_tables(connection: &mut PgConnection, targets: &[Target]) -
         }
     }
     Ok(())
-}
-
-async fn demand_replica_role(
-    connection: &mut PgConnection,
-    server_version: u32,
-) -> Result<(), DatabaseError> {
-    let text = if server_version >= 150_000 {
-        "select has_parameter_privilege('session_replication_role', 'set')"
-    } else {
-        "select rolsuper from pg_roles where rolname = current_user"
-    };
-    let allowed: bool =
-        sqlx::query_scalar(text).fetch_one(&mut *connection).await.map_err(doing("read the rights"))?;
-    if allowed {
-        return Ok(());
-    }
-    let role: String = sqlx::query_scalar("select current_user::text")
-        .fetch_one(connection)
-        .await
-        .map_err(doing("read the role"))?;
-    Err(DatabaseError::MissingRight {
-        what: format!(
-            "the role {role} may not set session_replication_role, which keeps triggers and foreign keys out of the way while rows are written"
-        ),
-        remedy: if server_version >= 150_000 {
-            format!("As a superuser run: GRANT SET ON PARAMETER session_replication_role TO \"{role}\"")
-        } else {
-            "Before PostgreSQL 15 only a superuser may: connect Tandem as one".to_owned()
-        },
-    })
 }

@@ -1,5 +1,6 @@
 //! PostgreSQL 13 and later behind the seam.
 
+mod bypass;
 mod catalog;
 mod checks;
 mod connect;
@@ -9,16 +10,19 @@ mod error;
 mod export;
 mod foreign_keys;
 mod large_values;
+mod live_keys;
 mod locks;
 mod merge;
 mod preflight;
 mod rebuild;
+mod rights;
 mod sequences;
 mod snapshot;
 mod staging;
 mod state;
 mod statements;
 mod tools;
+mod triggers;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -131,7 +135,7 @@ impl Database for Postgres {
 
     async fn demand_write(&self, session: &SessionId, tables: &[TableName]) -> Result<(), DatabaseError> {
         let mut connection = self.connector.open(session).await?;
-        preflight::demand_write(&mut connection, self.connector.server_version, tables).await?;
+        preflight::demand_write(&mut connection, tables).await?;
         connection.close().await.map_err(doing("close a connection"))
     }
 
@@ -153,15 +157,21 @@ impl Database for Postgres {
         sequences::raise(&self.connector, session, source).await
     }
 
-    async fn analyze(&self, session: &SessionId, tables: &[TableName]) -> Result<(), DatabaseError> {
+    async fn analyze(
+        &self,
+        session: &SessionId,
+        tables: &[TableName],
+    ) -> Result<Vec<TableName>, DatabaseError> {
         let mut connection = self.connector.open(session).await?;
-        for table in tables {
+        let (ours, others) = rights::analyzable(&mut connection, tables).await?;
+        for table in &ours {
             sqlx::query(sql("analyze {}", &[table]).into_query())
                 .execute(&mut connection)
                 .await
                 .map_err(doing(format!("analyze {table}")))?;
         }
-        connection.close().await.map_err(doing("close a connection"))
+        connection.close().await.map_err(doing("close a connection"))?;
+        Ok(others)
     }
 
     async fn claim(&self, session: &SessionId) -> Result<Option<Claim>, DatabaseError> {

@@ -54,8 +54,27 @@ impl Target {
         )
     }
 
+    pub(super) fn stage(&self) -> &TableName {
+        &self.stage
+    }
+
+    /// The condition that the row `alias` is not surplus. None for a table without a key.
+    pub(super) fn stays(&self, alias: &'static str) -> Option<Sql> {
+        if self.key.is_empty() {
+            return None;
+        }
+        let staged = sql("exists (select from {} s where {})", &[&self.stage, &self.same_key_of(alias, "s")]);
+        Some(match &self.outdated {
+            Some(outdated) => sql(
+                "({} or not exists (select from {} o where {}))",
+                &[&staged, outdated, &self.same_key_of(alias, "o")],
+            ),
+            None => staged,
+        })
+    }
+
     /// The relation as `t` with the condition that the source does not have the row. For tables with a key.
-    fn surplus_rows(&self) -> Sql {
+    pub(super) fn surplus_rows(&self) -> Sql {
         match &self.outdated {
             // The row may have been changed since; its key is what counts.
             Some(outdated) => sql(
@@ -244,6 +263,33 @@ pub(super) fn surplus(target: &Target) -> Sql {
         return balance(target, "greatest(coalesce(t.held, 0) - coalesce(s.held, 0), 0)");
     }
     sql("select count(*) from {}", &[&target.surplus_rows()])
+}
+
+/// Whether the target may have rows that the source does not have: a quick look before they are deleted.
+pub(super) fn has_surplus(target: &Target) -> Sql {
+    match &target.outdated {
+        Some(outdated) if target.key.is_empty() => sql("select count(*) from {}", &[outdated]),
+        _ => surplus(target),
+    }
+}
+
+/// Locks the target's rows that the source does not have: nobody can point to them from now on. None for a table
+/// without a key.
+pub(super) fn lock_surplus(target: &Target) -> Option<Sql> {
+    let rows = (!target.key.is_empty()).then(|| target.surplus_rows())?;
+    Some(sql("select count(*) from (select from {} for update of t) locked", &[&rows]))
+}
+
+/// Counts the rows that get other values in `columns`; a condition on `t` can follow. None when none of them comes in.
+pub(super) fn count_changing(target: &Target, columns: &[String]) -> Option<Sql> {
+    let incoming: Vec<&String> = target.columns.iter().filter(|name| columns.contains(name)).collect();
+    if target.key.is_empty() || incoming.is_empty() {
+        return None;
+    }
+    Some(sql(
+        "select count(*) from {} t join {} s on {} where {}",
+        &[&target.relation(), &target.stage, &target.same_key(), &target.differ(&incoming)],
+    ))
 }
 
 pub(super) fn row_count(target: &Target) -> Sql {

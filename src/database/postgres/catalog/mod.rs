@@ -13,7 +13,7 @@ pub(super) use left_out::{disordered_partition, partitions_elsewhere};
 
 use super::super::{DatabaseError, skipped as skip};
 use super::error::doing;
-use crate::catalog::{Catalog, Column, ForeignKey, Identity, Table, TableName, Unique};
+use crate::catalog::{Action, Catalog, Column, ForeignKey, Identity, Table, TableName, Terms, Unique};
 
 /// Reads what the connection's transaction sees.
 pub(super) async fn read(connection: &mut PgConnection) -> Result<Catalog, DatabaseError> {
@@ -65,6 +65,11 @@ pub(super) async fn read(connection: &mut PgConnection) -> Result<Catalog, Datab
     })
 }
 
+/// The names of the tables alone.
+pub(super) async fn names(connection: &mut PgConnection) -> Result<Vec<TableName>, DatabaseError> {
+    Ok(tables_in(connection).await?.iter().map(|row| table(row).name).collect())
+}
+
 fn table(row: &PgRow) -> Table {
     Table {
         name: TableName::new(row.get::<String, _>("schema"), row.get::<String, _>("name")),
@@ -113,6 +118,24 @@ fn foreign_key(row: &PgRow) -> ForeignKey {
         columns: row.get("columns"),
         parent: TableName::new(row.get::<String, _>("parent_schema"), row.get::<String, _>("parent_name")),
         parent_columns: row.get("parent_columns"),
+        terms: Terms {
+            on_delete: action(row.get("on_delete")),
+            on_update: action(row.get("on_update")),
+            full: row.get("is_full"),
+            deferrable: row.get("is_deferrable"),
+            deferred: row.get("is_deferred"),
+            special: row.get("is_special"),
+        },
+    }
+}
+
+fn action(letter: &str) -> Action {
+    match letter {
+        "r" => Action::Restrict,
+        "c" => Action::Cascade,
+        "n" => Action::SetNull,
+        "d" => Action::SetDefault,
+        _ => Action::NoAction,
     }
 }
 
