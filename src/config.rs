@@ -29,6 +29,8 @@ pub struct Config {
     pub peers: Vec<PeerAddress>,
     /// `TANDEM_PG_BIN`: the folder to take pg_dump from, before all others.
     pub pg_bin: Option<PathBuf>,
+    /// `TANDEM_ALLOW_INITIALISE`: whether a sync may make tables here. Unset: one that was started here may.
+    pub allow_initialise: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +71,7 @@ pub enum ConfigError {
 }
 
 /// The settings, their names and what they mean, in the order of the README.
-pub const SETTINGS: [&str; 9] = [
+pub const SETTINGS: [&str; 10] = [
     "DATABASE_URL",
     "TANDEM_LISTEN",
     "TANDEM_NAME",
@@ -79,6 +81,7 @@ pub const SETTINGS: [&str; 9] = [
     "TANDEM_API_TOKEN",
     "TANDEM_PEERS",
     "TANDEM_PG_BIN",
+    "TANDEM_ALLOW_INITIALISE",
 ];
 
 impl Config {
@@ -114,6 +117,9 @@ impl Config {
             api_token: secret("TANDEM_API_TOKEN"),
             peers: parse_peers(&setting("TANDEM_PEERS").unwrap_or_default(), &name)?,
             pg_bin: setting("TANDEM_PG_BIN").map(PathBuf::from),
+            allow_initialise: setting("TANDEM_ALLOW_INITIALISE")
+                .map(|text| parse_switch("TANDEM_ALLOW_INITIALISE", &text))
+                .transpose()?,
             name,
         })
     }
@@ -223,6 +229,14 @@ fn check_database_url(text: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
+fn parse_switch(name: &str, text: &str) -> Result<bool, ConfigError> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(wrong(name, format!("`{other}` is neither true nor false"))),
+    }
+}
+
 fn parse_peers(text: &str, own_name: &str) -> Result<Vec<PeerAddress>, ConfigError> {
     let mut peers: Vec<PeerAddress> = Vec::new();
     for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
@@ -319,6 +333,7 @@ mod tests {
             ("TANDEM_PEERS", "a,a", "twice"),
             ("TANDEM_NAME", "a\nb", "TANDEM_NAME"),
             ("SYNC_REGISTRATION_KEY", "short", "16 characters"),
+            ("TANDEM_ALLOW_INITIALISE", "yes", "neither true nor false"),
         ] {
             let error = load(&[(name, value)]).err().unwrap();
             assert!(error.contains(part), "{name}={value}: {error}");

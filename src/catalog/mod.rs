@@ -1,6 +1,8 @@
 //! What a database contains, in terms that both kinds of database share.
 
+mod blueprint;
 mod drift;
+mod initialise;
 mod name;
 mod order;
 
@@ -8,7 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Skipped;
 
+pub use blueprint::{
+    Blueprint, ColumnPlan, IntegerSize, KeyPlan, Partitioning, SequencePlan, Strategy, TypeForm, TypePlan,
+    TypeRef,
+};
 pub use drift::{Finding, Severity, drift};
+pub use initialise::{Making, making, with_made};
 pub use name::TableName;
 pub use order::{Order, parents_first};
 
@@ -25,6 +32,14 @@ pub struct Catalog {
     /// Found, but never synced. Not part of the fingerprint.
     #[serde(default)]
     pub skipped: Vec<Skipped>,
+    /// How the tables and the types can be made elsewhere. Not part of the fingerprint.
+    #[serde(default)]
+    pub blueprints: Vec<Blueprint>,
+    #[serde(default)]
+    pub type_plans: Vec<TypePlan>,
+    /// Functions and procedures of users, which are never made elsewhere.
+    #[serde(default)]
+    pub routines: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

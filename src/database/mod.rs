@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use crate::archive::SequenceValue;
-use crate::catalog::{Catalog, Finding, Table, TableName};
+use crate::catalog::{Catalog, Finding, Making, Table, TableName};
 use crate::config::Config;
 use crate::model::{Check, SessionId, Skipped};
 
@@ -71,12 +71,16 @@ pub(crate) trait Database: Send + Sync {
     /// Refuses with every right that this node's role lacks for writing to `tables`.
     async fn demand_write(&self, session: &SessionId, tables: &[TableName]) -> Result<(), DatabaseError>;
 
-    /// Private tables for the incoming rows of `tables`.
+    /// Private tables for the incoming rows of `tables`. What is in `making` is made in the transaction that writes.
     async fn stage(
         &self,
         session: &SessionId,
         tables: &[Incoming],
+        making: &Making,
     ) -> Result<Box<dyn Staging>, DatabaseError>;
+
+    /// The statements that would make the tables of `making`, tried and taken back.
+    async fn rehearse(&self, session: &SessionId, making: &Making) -> Result<Vec<String>, DatabaseError>;
 
     /// Raises the sequences that lag behind the source's or behind their own column; never lowers one.
     /// Returns how many it raised.

@@ -8,7 +8,7 @@ use crate::archive::{ArchiveReader, Spool};
 use crate::compare;
 use crate::database::LARGE_OBJECTS;
 use crate::model::{Phase, Relation, Step, SyncError, SyncResult, TableDigest, TableState, text};
-use crate::restore::{self, Counts, Merged, Options, Plan, Staged};
+use crate::restore::{self, Absent, Counts, Merged, Options, Plan, Staged};
 use crate::store::Store;
 
 /// What differs, when the nodes have looked for it and it is worth it.
@@ -36,12 +36,15 @@ pub(super) async fn restore(
     let (manifest, archive) =
         ArchiveReader::open(Box::pin(spool.read_from(0))).await.map_err(at(Step::Convert))?;
     let target = database.catalog().await.map_err(at(Step::Convert))?;
-    let mut plan = restore::plan(&manifest, &target).map_err(at(Step::Convert))?;
+    let mut plan = restore::plan(&manifest, &target, Absent::of(&options)).map_err(at(Step::Convert))?;
     if let Some(difference) = &difference {
         restore::shape(&mut plan, &difference.parts).map_err(at(Step::Convert))?;
     }
     for note in &plan.notes {
         progress.info(Step::Convert, note);
+    }
+    for statement in database.rehearse(&session.id, &plan.making).await.map_err(at(Step::Convert))? {
+        progress.info(Step::Convert, format!("Made together with the rows: {statement}"));
     }
     let expected = progress.status().tables;
     let rows =

@@ -109,6 +109,14 @@ pub struct SyncOptions {
     pub conflicts: ConflictPolicy,
     pub row_errors: RowErrors,
     pub scope: Scope,
+    /// Make the tables that the target lacks. Left out when it is off: an older peer does not know it.
+    #[serde(skip_serializing_if = "is_off")]
+    pub initialise: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_off(value: &bool) -> bool {
+    !*value
 }
 
 impl Default for SyncOptions {
@@ -120,6 +128,7 @@ impl Default for SyncOptions {
             conflicts: ConflictPolicy::default(),
             row_errors: RowErrors::default(),
             scope: Scope::default(),
+            initialise: false,
         }
     }
 }

@@ -23,7 +23,7 @@ pub(crate) async fn stage(
     mut archive: ArchiveReader,
     progress: &Progress,
 ) -> Result<Staged, RestoreError> {
-    let mut staging = database.stage(session, &plan.incoming).await?;
+    let mut staging = database.stage(session, &plan.incoming, &plan.making).await?;
     progress.info(Step::Convert, staging.way());
     let mut sums = vec![(0u64, 0u128); plan.incoming.len()];
     loop {

@@ -8,6 +8,7 @@ mod faults;
 mod first_sync;
 mod full_sync;
 mod house;
+mod initialise;
 mod one_at_a_time;
 mod random;
 mod rights;

@@ -152,6 +152,21 @@ async fn drifted_samples_become_equal_with_plain_rights() {
 }
 
 #[tokio::test]
+async fn an_owner_and_a_plain_role_write_on_older_and_newer_servers() {
+    for major in [13, 18] {
+        for role in [Role::Owner, Role::Plain] {
+            let source = support::database("pagila").await;
+            let target = support::database_of_version(major, "pagila").await;
+            if role == Role::Plain {
+                target.execute(OPEN_SHOP_AND_PAGILA).await;
+            }
+            target.drift().await;
+            becomes_equal(role, source, target).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_empty_database_is_filled_with_any_rights() {
     for role in ALL {
         let (source, target) = support::databases("shop", "shop_schema").await;

@@ -33,6 +33,9 @@ struct Request {
     /// What to do with rows that only the target has
     #[arg(long, value_enum, default_value_t)]
     deletes: Deletes,
+    /// Make the tables that the target lacks; what cannot be made is listed
+    #[arg(long)]
+    initialise: bool,
     /// Do not compare both databases once more after the commit; the exit code is then 1
     #[arg(long)]
     no_verify: bool,
@@ -84,6 +87,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Stop> {
                 Deletes::Keep => DeletePolicy::Keep,
                 Deletes::Mirror => DeletePolicy::Mirror,
             },
+            initialise: wanted.initialise,
             ..SyncOptions::default()
         },
     };

@@ -43,7 +43,10 @@ pub fn drift(source: &Catalog, target: &Catalog) -> Vec<Finding> {
             Some(other) => table_drift(table, other, &mut found),
             None => found.push(Finding::block(
                 format!("Table {} does not exist on the target.", table.name),
-                format!("Create {} there, or leave it out of the sync.", table.name),
+                format!(
+                    "Create {} there, or let Tandem do it (option initialise), or leave it out of the sync.",
+                    table.name
+                ),
             )),
         }
     }

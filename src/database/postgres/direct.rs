@@ -94,6 +94,8 @@ async fn all_empty(connection: &mut PgConnection, targets: &[Target]) -> Result<
 /// Takes the indexes off once it is known that many rows come: a few are quicker without.
 pub(super) struct DirectLoader<'a> {
     table: TableName,
+    /// Its indexes cannot be taken off: those of its partitions hang on them.
+    is_partitioned: bool,
     statement: Sql,
     state: State<'a>,
     /// The rows that went into the table, over all of its loads.
@@ -124,7 +126,7 @@ impl<'a> DirectLoader<'a> {
         let table = target.table.name.clone();
         let statement = sql("copy {} ({}) from stdin", &[&table, &names(&target.columns)]);
         let state = State::Waiting { connection, bypass, rebuild, locked, rows: Vec::new() };
-        Self { table, statement, state, loaded }
+        Self { table, is_partitioned: target.table.partitioned, statement, state, loaded }
     }
 
     /// Begins to copy, with what has waited.
@@ -137,7 +139,7 @@ impl<'a> DirectLoader<'a> {
         if !rows.is_empty() {
             bypass.open(connection, rebuild, &self.table).await?;
         }
-        if many {
+        if many && !self.is_partitioned {
             rebuild.take_off(connection, &self.table, locked).await?;
         }
         let copy = connection.copy_in_raw(self.statement.as_str()).await;

@@ -37,9 +37,10 @@ pub(super) async fn begin_locked(
     connection: &mut PgConnection,
     targets: &[Target],
 ) -> Result<(), DatabaseError> {
+    let all: Vec<&Target> = targets.iter().collect();
     for (attempt, patience) in ATTEMPTS.into_iter().enumerate() {
         sqlx::query("begin").execute(&mut *connection).await.map_err(doing("open the transaction"))?;
-        let what = match lock(connection, targets, patience).await {
+        let what = match lock(connection, &all, patience).await {
             Err(DatabaseError::Locked { what, .. }) => what,
             other => return other,
         };
@@ -54,9 +55,34 @@ pub(super) async fn begin_locked(
     Ok(())
 }
 
+/// The same inside a transaction that is open already.
+pub(super) async fn lock_more(
+    connection: &mut PgConnection,
+    targets: &[&Target],
+) -> Result<(), DatabaseError> {
+    let run = async |connection: &mut PgConnection, text: &'static str| {
+        sqlx::query(text).execute(connection).await.map(|_| ()).map_err(doing("lock the tables"))
+    };
+    for (attempt, patience) in ATTEMPTS.into_iter().enumerate() {
+        run(connection, "savepoint lock_more").await?;
+        let what = match lock(connection, targets, patience).await {
+            Err(DatabaseError::Locked { what, .. }) => what,
+            other => return other,
+        };
+        run(connection, "rollback to lock_more").await?;
+        if attempt + 1 == ATTEMPTS.len() {
+            let names: Vec<&TableName> = targets.iter().map(|target| &target.table.name).collect();
+            let holder = holder(connection, &names, Against::Writing).await?;
+            return Err(DatabaseError::Locked { what, holder });
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
 async fn lock(
     connection: &mut PgConnection,
-    targets: &[Target],
+    targets: &[&Target],
     patience: Patience,
 ) -> Result<(), DatabaseError> {
     if targets.is_empty() {
@@ -72,7 +98,7 @@ async fn lock(
         .await
         .map_err(doing("limit the wait for locks"))?;
     }
-    let list = join(", ", targets.iter().map(Target::relation));
+    let list = join(", ", targets.iter().map(|target| target.relation()));
     let locked = sqlx::query(sql("lock table {} in share row exclusive mode", &[&list]).into_query())
         .execute(&mut *connection)
         .await

@@ -17,8 +17,8 @@ use super::error::{doing, failed};
 use super::rebuild::Rebuild;
 use super::staging::Staged;
 use super::statements::{self, Target};
-use super::{catalog, deferred, locks, state};
-use crate::catalog::{Table, TableName};
+use super::{catalog, deferred, initialise, locks, state};
+use crate::catalog::{Making, Table, TableName};
 use crate::model::SessionId;
 use crate::sql::Sql;
 
@@ -45,6 +45,8 @@ pub(super) struct PostgresMerge {
     rebuild: Rebuild,
     /// The rows that went straight into each table; empty when they are all staged.
     direct: Vec<Option<u64>>,
+    /// Some of the tables were made in this transaction.
+    makes_tables: bool,
 }
 
 impl PostgresMerge {
@@ -53,8 +55,12 @@ impl PostgresMerge {
         connector: &Connector,
         session: &SessionId,
         staged: &[Staged],
+        making: &Making,
     ) -> Result<Self, DatabaseError> {
         let mut connection = connector.open(session).await?;
+        if !making.is_empty() {
+            return Self::prepare_making(connection, connector, staged, making).await;
+        }
         let tables: Vec<Table> = staged.iter().map(|staged| staged.incoming.table.clone()).collect();
         let bypass = Bypass::prepare(&mut connection, connector, &tables).await?;
         let mut targets = Vec::with_capacity(staged.len());
@@ -66,8 +72,15 @@ impl PostgresMerge {
             true => direct::fit(&mut connection, &targets).await?,
             false => vec![false; targets.len()],
         };
-        let mut merge =
-            Self { connection, targets, names, bypass, rebuild: Rebuild::default(), direct: Vec::new() };
+        let mut merge = Self {
+            connection,
+            targets,
+            names,
+            bypass,
+            rebuild: Rebuild::default(),
+            direct: Vec::new(),
+            makes_tables: false,
+        };
         if direct::begin(&mut merge.connection, &merge.targets, &fit).await? {
             demand_same_tables(&mut merge.connection, &merge.targets).await?;
             merge.direct = fit.into_iter().map(|fits| fits.then_some(0)).collect();
@@ -76,8 +89,51 @@ impl PostgresMerge {
         Ok(merge)
     }
 
+    /// Opens the transaction and makes the tables that the target lacks: nobody sees them, so rows go straight in.
+    async fn prepare_making(
+        mut connection: PgConnection,
+        connector: &Connector,
+        staged: &[Staged],
+        making: &Making,
+    ) -> Result<Self, DatabaseError> {
+        run(&mut connection, "open the transaction", "begin").await?;
+        initialise::make(&mut connection, making).await?;
+        let now = catalog::read(&mut connection).await?;
+        let mut rebuild = Rebuild::default();
+        for (table, key, definition) in initialise::foreign_keys(making) {
+            rebuild.remember_new(table, &key.name, &definition);
+        }
+        let (mut tables, mut targets, mut direct) = (Vec::new(), Vec::new(), Vec::new());
+        for staged in staged {
+            let mut staged = staged.clone();
+            let name = staged.incoming.table.name.clone();
+            // As the database describes what was made, not as the source does.
+            staged.incoming.table =
+                now.table(&name).cloned().ok_or(DatabaseError::Changed { table: name.clone() })?;
+            tables.push(staged.incoming.table.clone());
+            targets.push(Target::new(&mut connection, &staged).await?);
+            direct.push(making.makes(&name).then_some(0));
+        }
+        let names = targets.iter().map(|target: &Target| target.table.name.clone()).collect();
+        let bypass = Bypass::prepare(&mut connection, connector, &tables).await?;
+        let mut merge = Self { connection, targets, names, bypass, rebuild, direct, makes_tables: true };
+        merge.set_up().await?;
+        Ok(merge)
+    }
+
+    /// The transaction is open already, because tables were made in it.
+    pub(super) fn makes_tables(&self) -> bool {
+        self.makes_tables
+    }
+
     /// Opens the transaction, unless rows have gone into it already.
     pub(super) async fn begin(&mut self) -> Result<(), DatabaseError> {
+        if self.makes_tables {
+            let there = self.targets.iter().zip(&self.direct).filter(|(_, direct)| direct.is_none());
+            let there: Vec<&Target> = there.map(|(target, _)| target).collect();
+            locks::lock_more(&mut self.connection, &there).await?;
+            return demand_same_tables(&mut self.connection, there).await;
+        }
         if self.direct.is_empty() {
             locks::begin_locked(&mut self.connection, &self.targets).await?;
             demand_same_tables(&mut self.connection, &self.targets).await?;
@@ -330,7 +386,10 @@ async fn run(
 }
 
 /// The plan was made without a lock: what it is about must still be what is locked now.
-async fn demand_same_tables(connection: &mut PgConnection, targets: &[Target]) -> Result<(), DatabaseError> {
+async fn demand_same_tables<'a>(
+    connection: &mut PgConnection,
+    targets: impl IntoIterator<Item = &'a Target>,
+) -> Result<(), DatabaseError> {
     let now = catalog::read(connection).await?;
     for target in targets {
         let same = now.table(&target.table.name).is_some_and(|table| {

@@ -9,6 +9,7 @@ mod direct;
 mod error;
 mod export;
 mod foreign_keys;
+mod initialise;
 mod large_values;
 mod live_keys;
 mod locks;
@@ -35,7 +36,7 @@ use sqlx::{ConnectOptions, Connection, Row as _};
 
 use super::{Claim, Database, DatabaseError, Facts, Held, Incoming, Row, Snapshot, Staging, Statement};
 use crate::archive::SequenceValue;
-use crate::catalog::{Catalog, TableName};
+use crate::catalog::{Catalog, Making, TableName};
 use crate::config::{Config, Secret};
 use crate::model::{Check, SessionId};
 use crate::sql::sql;
@@ -143,10 +144,23 @@ impl Database for Postgres {
         &self,
         session: &SessionId,
         tables: &[Incoming],
+        making: &Making,
     ) -> Result<Box<dyn Staging>, DatabaseError> {
         let names: Vec<TableName> = tables.iter().map(|incoming| incoming.table.name.clone()).collect();
         self.demand_write(session, &names).await?;
-        Ok(Box::new(staging::PostgresStaging::create(&self.connector, session, tables).await?))
+        Ok(Box::new(staging::PostgresStaging::create(&self.connector, session, tables, making).await?))
+    }
+
+    async fn rehearse(&self, session: &SessionId, making: &Making) -> Result<Vec<String>, DatabaseError> {
+        if making.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut connection = self.connector.open(session).await?;
+        let mut transaction = connection.begin().await.map_err(doing("open a transaction"))?;
+        let made = initialise::rehearse(&mut transaction, making).await?;
+        transaction.rollback().await.map_err(doing("roll back"))?;
+        connection.close().await.map_err(doing("close a connection"))?;
+        Ok(made)
     }
 
     async fn raise_sequences(

@@ -42,6 +42,37 @@ pub(super) async fn demand_write(
     missing.demand("write to")
 }
 
+/// Whoever makes tables needs a place for them.
+pub(super) async fn demand_make(
+    connection: &mut PgConnection,
+    schemas: &[String],
+) -> Result<(), DatabaseError> {
+    let mut missing = Missing::of(connection).await?;
+    let row = sqlx::query(
+        "select current_database()::text as database,
+                has_database_privilege(current_database(), 'create') as may_make_schemas,
+                array(select u.name from unnest($1::text[]) u(name)
+                      where not exists (select from pg_namespace where nspname = u.name)) as absent,
+                array(select nspname::text from pg_namespace
+                      where nspname = any($1) and not has_schema_privilege(oid, 'create')) as closed",
+    )
+    .bind(schemas)
+    .fetch_one(connection)
+    .await
+    .map_err(doing("read the rights"))?;
+    let absent: Vec<String> = row.get("absent");
+    if !absent.is_empty() && !row.get::<bool, _>("may_make_schemas") {
+        let database: String = row.get("database");
+        missing.texts.push(format!("CREATE on the database, to make the schemas {}", absent.join(", ")));
+        missing.grant("CREATE ON DATABASE", &sql("{}", &[&Ident(&database)]));
+    }
+    for schema in row.get::<Vec<String>, _>("closed") {
+        missing.texts.push(format!("CREATE on schema {schema}"));
+        missing.grant("CREATE ON SCHEMA", &sql("{}", &[&Ident(&schema)]));
+    }
+    missing.demand("make tables in")
+}
+
 /// What this role may not do, and the statements that would allow it.
 struct Missing {
     role: String,

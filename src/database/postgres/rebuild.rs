@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use super::super::DatabaseError;
 use super::error::doing;
 use super::foreign_keys::{Key, Remade};
-use crate::catalog::TableName;
+use crate::catalog::{Table, TableName};
 use crate::sql::{Definition, Ident, Literal, Sql, sql};
 
 /// What has been taken off so far.
@@ -107,6 +107,17 @@ impl Rebuild {
 
     pub(super) fn remember_key(&mut self, key: &Key) {
         self.foreign_keys.push(ForeignKey::of(key));
+    }
+
+    /// A foreign key of a table that was just made: it comes with the others, when the rows are there.
+    pub(super) fn remember_new(&mut self, child: &Table, name: &str, definition: &Sql) {
+        self.foreign_keys.push(ForeignKey {
+            name: name.to_owned(),
+            child: child.name.clone(),
+            child_partitioned: child.partitioned,
+            definition: Definition(definition.as_str().to_owned()),
+            comment: None,
+        });
     }
 
     /// For a table whose indexes have come back by a rollback.

@@ -11,7 +11,7 @@ use super::connect::{Connector, SETTINGS, session_name};
 use super::error::{doing, failed};
 use super::locks;
 use super::merge::PostgresMerge;
-use crate::catalog::TableName;
+use crate::catalog::{Making, TableName};
 use crate::model::SessionId;
 use crate::sql::{Ident, join, names, sql};
 
@@ -43,6 +43,7 @@ impl PostgresStaging {
         connector: &Connector,
         session: &SessionId,
         tables: &[Incoming],
+        making: &Making,
     ) -> Result<Self, DatabaseError> {
         // Its own pool: the connections must carry the session's name to be ended by it.
         let options = connector.options.clone().application_name(&session_name(session)).options(SETTINGS);
@@ -58,7 +59,7 @@ impl PostgresStaging {
             outdated: incoming.partial.then(|| name(index, "_old")),
         };
         let tables: Vec<Staged> = tables.iter().enumerate().map(staged).collect();
-        let merge = match PostgresMerge::prepare(connector, session, &tables).await {
+        let merge = match PostgresMerge::prepare(connector, session, &tables, making).await {
             Ok(merge) => merge,
             Err(error) => return Err(named(error, &pool).await),
         };
@@ -106,6 +107,9 @@ impl Staging for PostgresStaging {
         let direct = (0..self.tables.len()).filter(|&index| self.is_direct(index)).count();
         match (direct, self.tables.len() - direct) {
             (0, staged) => format!("{staged} staging tables made from the target's definitions"),
+            (direct, staged) if self.merge.as_ref().is_some_and(PostgresMerge::makes_tables) => format!(
+                "{direct} tables are made in the transaction that fills them; {staged} staging tables for the others"
+            ),
             (direct, staged) => format!(
                 "The target is empty: rows go straight into {direct} tables, whose readers wait for the commit, and into {staged} staging tables"
             ),

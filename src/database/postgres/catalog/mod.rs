@@ -1,5 +1,6 @@
 //! pg_catalog -> our catalog.
 
+mod blueprints;
 mod constraints;
 mod left_out;
 mod types;
@@ -52,6 +53,7 @@ pub(super) async fn read(connection: &mut PgConnection) -> Result<Catalog, Datab
             table.unstoppable.push(row.get("title"));
         }
     }
+    let blueprints = blueprints::read(connection, &oids, &tables).await?;
     let mut skipped = left_out::read(connection).await?;
     let (tables, bare): (Vec<Table>, Vec<Table>) =
         tables.into_iter().partition(|table| table.columns.iter().any(|column| !column.generated));
@@ -62,6 +64,9 @@ pub(super) async fn read(connection: &mut PgConnection) -> Result<Catalog, Datab
         types: types::read(connection).await?,
         extensions: types::extensions(connection).await?,
         skipped,
+        blueprints,
+        type_plans: types::plans(connection).await?,
+        routines: types::routines(connection).await?,
     })
 }
 
