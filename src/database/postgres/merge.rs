@@ -3,6 +3,8 @@
 //! `on conflict` cannot be used: it fails on deferrable keys, on two rows that swap a unique value, on tables with
 //! rules and on exclusion constraints.
 
+mod making;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -17,7 +19,7 @@ use super::error::{doing, failed};
 use super::rebuild::Rebuild;
 use super::staging::Staged;
 use super::statements::{self, Target};
-use super::{catalog, deferred, initialise, locks, state};
+use super::{catalog, deferred, locks, state};
 use crate::catalog::{Making, Table, TableName};
 use crate::model::SessionId;
 use crate::sql::Sql;
@@ -89,38 +91,6 @@ impl PostgresMerge {
         Ok(merge)
     }
 
-    /// Opens the transaction and makes the tables that the target lacks: nobody sees them, so rows go straight in.
-    async fn prepare_making(
-        mut connection: PgConnection,
-        connector: &Connector,
-        staged: &[Staged],
-        making: &Making,
-    ) -> Result<Self, DatabaseError> {
-        run(&mut connection, "open the transaction", "begin").await?;
-        initialise::make(&mut connection, making).await?;
-        let now = catalog::read(&mut connection).await?;
-        let mut rebuild = Rebuild::default();
-        for (table, key, definition) in initialise::foreign_keys(making) {
-            rebuild.remember_new(table, &key.name, &definition);
-        }
-        let (mut tables, mut targets, mut direct) = (Vec::new(), Vec::new(), Vec::new());
-        for staged in staged {
-            let mut staged = staged.clone();
-            let name = staged.incoming.table.name.clone();
-            // As the database describes what was made, not as the source does.
-            staged.incoming.table =
-                now.table(&name).cloned().ok_or(DatabaseError::Changed { table: name.clone() })?;
-            tables.push(staged.incoming.table.clone());
-            targets.push(Target::new(&mut connection, &staged).await?);
-            direct.push(making.makes(&name).then_some(0));
-        }
-        let names = targets.iter().map(|target: &Target| target.table.name.clone()).collect();
-        let bypass = Bypass::prepare(&mut connection, connector, &tables).await?;
-        let mut merge = Self { connection, targets, names, bypass, rebuild, direct, makes_tables: true };
-        merge.set_up().await?;
-        Ok(merge)
-    }
-
     /// The transaction is open already, because tables were made in it.
     pub(super) fn makes_tables(&self) -> bool {
         self.makes_tables
@@ -129,10 +99,7 @@ impl PostgresMerge {
     /// Opens the transaction, unless rows have gone into it already.
     pub(super) async fn begin(&mut self) -> Result<(), DatabaseError> {
         if self.makes_tables {
-            let there = self.targets.iter().zip(&self.direct).filter(|(_, direct)| direct.is_none());
-            let there: Vec<&Target> = there.map(|(target, _)| target).collect();
-            locks::lock_more(&mut self.connection, &there).await?;
-            return demand_same_tables(&mut self.connection, there).await;
+            return self.lock_others().await;
         }
         if self.direct.is_empty() {
             locks::begin_locked(&mut self.connection, &self.targets).await?;
