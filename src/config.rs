@@ -33,6 +33,8 @@ pub struct Config {
     pub undo_days: u32,
     /// `TANDEM_UNDO_MB`, 2048: a sync that replaces more than so many megabytes of rows cannot be undone.
     pub undo_mb: u32,
+    /// `TANDEM_ALLOW_INITIALISE`: whether a sync may make tables here. Unset: one that was started here may.
+    pub allow_initialise: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +75,7 @@ pub enum ConfigError {
 }
 
 /// The settings, their names and what they mean, in the order of the README.
-pub const SETTINGS: [&str; 11] = [
+pub const SETTINGS: [&str; 12] = [
     "DATABASE_URL",
     "TANDEM_LISTEN",
     "TANDEM_NAME",
@@ -85,6 +87,7 @@ pub const SETTINGS: [&str; 11] = [
     "TANDEM_PG_BIN",
     "TANDEM_UNDO_DAYS",
     "TANDEM_UNDO_MB",
+    "TANDEM_ALLOW_INITIALISE",
 ];
 
 impl Config {
@@ -122,6 +125,9 @@ impl Config {
             pg_bin: setting("TANDEM_PG_BIN").map(PathBuf::from),
             undo_days: parse_number("TANDEM_UNDO_DAYS", setting("TANDEM_UNDO_DAYS"), 7, 3650)?,
             undo_mb: parse_number("TANDEM_UNDO_MB", setting("TANDEM_UNDO_MB"), 2048, 1 << 30)?,
+            allow_initialise: setting("TANDEM_ALLOW_INITIALISE")
+                .map(|text| parse_switch("TANDEM_ALLOW_INITIALISE", &text))
+                .transpose()?,
             name,
         })
     }
@@ -239,6 +245,14 @@ fn check_database_url(text: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
+fn parse_switch(name: &str, text: &str) -> Result<bool, ConfigError> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(wrong(name, format!("`{other}` is neither true nor false"))),
+    }
+}
+
 fn parse_peers(text: &str, own_name: &str) -> Result<Vec<PeerAddress>, ConfigError> {
     let mut peers: Vec<PeerAddress> = Vec::new();
     for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
@@ -337,6 +351,7 @@ mod tests {
             ("SYNC_REGISTRATION_KEY", "short", "16 characters"),
             ("TANDEM_UNDO_DAYS", "a week", "TANDEM_UNDO_DAYS"),
             ("TANDEM_UNDO_MB", "-1", "TANDEM_UNDO_MB"),
+            ("TANDEM_ALLOW_INITIALISE", "yes", "neither true nor false"),
         ] {
             let error = load(&[(name, value)]).err().unwrap();
             assert!(error.contains(part), "{name}={value}: {error}");

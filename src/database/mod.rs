@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use crate::archive::SequenceValue;
-use crate::catalog::{Catalog, Finding, Table, TableName};
+use crate::catalog::{Catalog, Finding, Making, Table, TableName};
 use crate::config::Config;
 use crate::model::{Check, ConflictPolicy, SessionId, SetAside, Skipped, TablePreview};
 
@@ -42,6 +42,17 @@ pub enum DatabaseError {
     TooMany { table: TableName, most: u64 },
     #[error("a right is missing: {what}")]
     MissingRight { what: String, remedy: String },
+    #[error("foreign keys would lead nowhere: {}", reasons.join("; "))]
+    Orphans { reasons: Vec<String> },
+    #[error("{reason}")]
+    Refused { reason: String, remedy: String },
+    #[error("{rows} rows of {table} are not as they were sent")]
+    Altered {
+        table: TableName,
+        rows: u64,
+        /// The triggers and rules that saw them on their way.
+        by: Vec<String>,
+    },
     #[error("pg_dump failed: {reason}")]
     Dump { reason: String },
 }
@@ -64,11 +75,12 @@ pub(crate) trait Database: Send + Sync {
     /// Refuses with every right that this node's role lacks for writing to `tables`.
     async fn demand_write(&self, session: &SessionId, tables: &[TableName]) -> Result<(), DatabaseError>;
 
-    /// Private tables for the incoming rows of `tables`.
+    /// Private tables for the incoming rows of `tables`. What is in `making` is made in the transaction that writes.
     async fn stage(
         &self,
         session: &SessionId,
         tables: &[Incoming],
+        making: &Making,
         usage: Usage,
     ) -> Result<Box<dyn Staging>, DatabaseError>;
 
@@ -83,6 +95,9 @@ pub(crate) trait Database: Send + Sync {
     /// Drops what was kept for an undo longer than was asked for.
     async fn expire(&self) -> Result<(), DatabaseError>;
 
+    /// The statements that would make the tables of `making`, tried and taken back.
+    async fn rehearse(&self, session: &SessionId, making: &Making) -> Result<Vec<String>, DatabaseError>;
+
     /// Raises the sequences that lag behind the source's or behind their own column; never lowers one.
     /// Returns how many it raised.
     async fn raise_sequences(
@@ -91,7 +106,12 @@ pub(crate) trait Database: Send + Sync {
         source: &[SequenceValue],
     ) -> Result<u64, DatabaseError>;
 
-    async fn analyze(&self, session: &SessionId, tables: &[TableName]) -> Result<(), DatabaseError>;
+    /// Brings the planner's statistics up to date. Returns the tables for which this node's role may not do that.
+    async fn analyze(
+        &self,
+        session: &SessionId,
+        tables: &[TableName],
+    ) -> Result<Vec<TableName>, DatabaseError>;
 
     /// The right to sync this database: one holder, whatever process. None when somebody else has it.
     async fn claim(&self, session: &SessionId) -> Result<Option<Claim>, DatabaseError>;
@@ -298,8 +318,15 @@ pub(crate) trait Merge: Send {
     /// How triggers and foreign keys are kept out of the way, for the log.
     fn mode(&self) -> String;
 
-    /// Deletes the rows of table `index` that the source does not have. Children first.
+    /// What happens because a right is missing, and the statement that would grant it.
+    fn warnings(&self) -> Vec<String>;
+
+    /// Deletes the rows of table `index` that the source does not have. Children first. Rows to which others still
+    /// point are left to `delete_rest` where the server would change those others.
     async fn delete_surplus(&mut self, index: usize) -> Result<u64, DatabaseError>;
+
+    /// Deletes what `delete_surplus` has left, after all tables are written. Children first.
+    async fn delete_rest(&mut self, index: usize) -> Result<u64, DatabaseError>;
 
     /// Updates the rows that differ and inserts the new ones, of `rows` staged ones. Parents first.
     async fn upsert(&mut self, index: usize, rows: u64) -> Result<Written, DatabaseError>;

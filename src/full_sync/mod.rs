@@ -33,7 +33,7 @@ use crate::peer::Peers;
 use crate::progress::Progress;
 use crate::store::Store;
 
-use request::{check_protocol, reason, refuse_unsupported};
+use request::{check_protocol, reason, refuse_initialise, refuse_unsupported};
 use session::AUDIT;
 pub(crate) use session::{Session, Stop};
 use slot::{Opening, Slot};
@@ -110,6 +110,7 @@ impl FullSync {
         started_by: &str,
     ) -> Result<SessionId, SyncError> {
         refuse_unsupported(request.method, &request.options)?;
+        refuse_initialise(self.node.config.allow_initialise, true, request.action, &request.options)?;
         let client = self.node.peers.client(&request.peer)?;
         let opening = self.slot.open()?;
         let id = new_id();
@@ -186,6 +187,7 @@ impl FullSync {
     ) -> Result<Accepted, SyncError> {
         check_protocol(peer, request.protocol)?;
         refuse_unsupported(request.method, &request.options)?;
+        refuse_initialise(self.node.config.allow_initialise, false, direction, &request.options)?;
         // Of two nodes that start against each other, the one whose name comes first gets its way.
         let opening = if *peer < *self.node.config.name {
             self.slot.open_after_opening().await?

@@ -1,7 +1,7 @@
 //! What another node or an admin asks for -> whether this version can do it.
 
 use crate::model::wire::PROTOCOL;
-use crate::model::{Code, Method, Scope, SyncError, SyncOptions};
+use crate::model::{Code, Direction, Method, Scope, SyncError, SyncOptions};
 
 pub(super) fn check_protocol(peer: &str, protocol: u32) -> Result<(), SyncError> {
     if protocol == PROTOCOL {
@@ -25,6 +25,25 @@ pub(super) fn refuse_unsupported(method: Method, options: &SyncOptions) -> Resul
     };
     Err(SyncError::new(Code::Refused, format!("This version does not know {what} yet."))
         .hint("Leave the option out."))
+}
+
+/// Tables are made only where the target's own admin wants it: by starting the sync there, or by the setting.
+pub(super) fn refuse_initialise(
+    allow: Option<bool>,
+    started_here: bool,
+    direction: Direction,
+    options: &SyncOptions,
+) -> Result<(), SyncError> {
+    let is_target = direction == Direction::Pull;
+    if !options.initialise || !is_target || allow.unwrap_or(started_here) {
+        return Ok(());
+    }
+    let message = match started_here {
+        true => "No sync may make tables in this server's database.",
+        false => "The target lets no other server make tables in its database.",
+    };
+    Err(SyncError::new(Code::Forbidden, message)
+        .hint("On the target, set TANDEM_ALLOW_INITIALISE=true, or start the sync from there unless it is set to false; or leave out the option initialise."))
 }
 
 /// Why the method is taken, as far as it is known at the start.

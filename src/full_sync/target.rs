@@ -12,7 +12,7 @@ use crate::database::{LARGE_OBJECTS, Usage};
 use crate::model::{
     Kind, Phase, Relation, RowErrors, Step, SyncError, SyncResult, TableDigest, TableState, text,
 };
-use crate::restore::{self, Merged, Options, Plan, Staged};
+use crate::restore::{self, Absent, Merged, Options, Plan, Staged};
 use crate::store::Store;
 
 /// Rows that are named of those that were left out.
@@ -45,7 +45,7 @@ pub(super) async fn restore(
     let (manifest, archive) =
         ArchiveReader::open(Box::pin(spool.read_from(0))).await.map_err(at(Step::Convert))?;
     let target = database.catalog().await.map_err(at(Step::Convert))?;
-    let mut plan = restore::plan(&manifest, &target).map_err(at(Step::Convert))?;
+    let mut plan = restore::plan(&manifest, &target, Absent::of(&options)).map_err(at(Step::Convert))?;
     if let Some(difference) = &difference {
         restore::shape(&mut plan, &difference.parts).map_err(at(Step::Convert))?;
     }
@@ -54,6 +54,9 @@ pub(super) async fn restore(
     }
     for note in &plan.notes {
         progress.info(Step::Convert, note);
+    }
+    for statement in database.rehearse(&session.id, &plan.making).await.map_err(at(Step::Convert))? {
+        progress.info(Step::Convert, format!("Made together with the rows: {statement}"));
     }
     let expected = progress.status().tables;
     let rows =
@@ -75,7 +78,8 @@ pub(super) async fn restore(
         session: session.id.clone(),
         deletes: options.deletes,
         conflicts: options.conflicts,
-        isolate: options.row_errors == RowErrors::Isolate,
+        // Rows go straight into tables that are made for them, which refuse none.
+        isolate: options.row_errors == RowErrors::Isolate && plan.making.is_empty(),
         undo,
         quarantine_until_us: now_us() + QUARANTINE_US,
         markers: vec![Store::mark_committed(&session.id, session.fence)],
@@ -122,7 +126,15 @@ pub(super) async fn restore(
     let changed: Vec<_> = changed.map(|(incoming, _)| incoming.table.name.clone()).collect();
     result.sequences_raised =
         database.raise_sequences(&session.id, &staged.sequences).await.map_err(at(Step::Verify))?;
-    database.analyze(&session.id, &changed).await.map_err(at(Step::Verify))?;
+    let unanalyzed = database.analyze(&session.id, &changed).await.map_err(at(Step::Verify))?;
+    if !unanalyzed.is_empty() {
+        let names: Vec<String> = unanalyzed.iter().map(ToString::to_string).collect();
+        let names = names.join(", ");
+        progress.info(
+            Step::Verify,
+            format!("Not analyzed, because this role does not own them: {names}. Autovacuum will do it."),
+        );
+    }
 
     if options.verify {
         verify(session, &plan, &merged, equal, &mut result).await?;

@@ -123,6 +123,14 @@ pub struct SyncOptions {
     pub undo: bool,
     /// Only these rows, as a preview has shown them; empty takes all.
     pub rows: Vec<ChosenRow>,
+    /// Make the tables that the target lacks. Left out when it is off: an older peer does not know it.
+    #[serde(skip_serializing_if = "is_off")]
+    pub initialise: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_off(value: &bool) -> bool {
+    !*value
 }
 
 impl Default for SyncOptions {
@@ -136,6 +144,7 @@ impl Default for SyncOptions {
             scope: Scope::default(),
             undo: true,
             rows: Vec::new(),
+            initialise: false,
         }
     }
 }

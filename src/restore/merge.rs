@@ -136,6 +136,9 @@ async fn attempt(
         Step::Restore,
         format!("Transaction open, {tables} tables locked against writers: {}", transaction.mode()),
     );
+    for warning in transaction.warnings() {
+        progress.warn(Step::Restore, warning);
+    }
     let mut merged = Merged { tables: vec![Counts::default(); tables], ..Merged::default() };
     if options.conflicts != ConflictPolicy::Abort && options.deletes == DeletePolicy::Keep {
         for note in transaction.resolve(&plan.order, options.conflicts).await? {
@@ -175,6 +178,18 @@ async fn attempt(
         progress.step(Step::Restore, done as u64 + 1, Some(tables as u64));
     }
 
+    if options.deletes == DeletePolicy::Mirror {
+        for &index in plan.order.iter().rev().filter(|&&index| staged.unfit[index].is_empty()) {
+            let rest = transaction.delete_rest(index).await?;
+            let counts = &mut merged.tables[index];
+            counts.deleted += rest;
+            counts.target_only = counts.target_only.saturating_sub(rest);
+            let counts = *counts;
+            progress.table(index, |table| {
+                (table.deleted, table.target_only) = (counts.deleted, counts.target_only);
+            });
+        }
+    }
     let touched: Vec<usize> = (0..tables).filter(|&index| merged.tables[index].written() > 0).collect();
     let orphans = transaction.orphans(&touched).await?;
     if !orphans.is_empty() {

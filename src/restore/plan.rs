@@ -2,9 +2,9 @@
 
 use super::RestoreError;
 use crate::archive::Manifest;
-use crate::catalog::{Catalog, Severity, Table, drift, parents_first};
+use crate::catalog::{Catalog, Making, Severity, Table, drift, making, parents_first, with_made};
 use crate::database::Incoming;
-use crate::model::Skipped;
+use crate::model::{Skipped, SyncOptions};
 
 /// What will be restored.
 pub(crate) struct Plan {
@@ -16,17 +16,47 @@ pub(crate) struct Plan {
     pub skipped: Vec<Skipped>,
     /// What was found and is tolerated, for the log.
     pub notes: Vec<String>,
+    /// The tables that the target lacks and that are made.
+    pub making: Making,
+}
+
+/// What happens to tables that the target lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absent {
+    Refuse,
+    Make,
+}
+
+impl Absent {
+    pub(crate) fn of(options: &SyncOptions) -> Self {
+        if options.initialise { Absent::Make } else { Absent::Refuse }
+    }
 }
 
 /// Reads nothing but the two descriptions: nothing has been written yet when this refuses.
-pub(crate) fn plan(manifest: &Manifest, target: &Catalog) -> Result<Plan, RestoreError> {
+pub(crate) fn plan(manifest: &Manifest, target: &Catalog, absent: Absent) -> Result<Plan, RestoreError> {
     let source: Catalog =
         serde_json::from_value(manifest.catalog.clone()).map_err(|cause| RestoreError::Schema {
             reasons: vec![format!("The source's description cannot be read ({cause}).")],
             remedies: Vec::new(),
         })?;
     let (mut reasons, mut remedies, mut notes) = (Vec::new(), Vec::new(), Vec::new());
-    for found in drift(&source, target) {
+    let mut findings = Vec::new();
+    let making = match absent {
+        Absent::Make => making(&source, target, &mut findings),
+        Absent::Refuse => Making::default(),
+    };
+    notes.extend(
+        making.tables.iter().map(|(table, _)| {
+            format!("Table {} does not exist on the target: it is made there.", table.name)
+        }),
+    );
+    notes.extend(making.left_out.iter().map(|what| format!("Not made on the target: {what}.")));
+    let target = &with_made(&source, target, &making);
+    if findings.is_empty() {
+        findings = drift(&source, target);
+    }
+    for found in findings {
         match found.severity {
             Severity::Block => {
                 reasons.push(found.text);
@@ -69,7 +99,7 @@ pub(crate) fn plan(manifest: &Manifest, target: &Catalog) -> Result<Plan, Restor
             names.join(", ")
         ));
     }
-    Ok(Plan { incoming, order: order.tables, skipped: source.skipped, notes })
+    Ok(Plan { incoming, order: order.tables, skipped: source.skipped, notes, making })
 }
 
 fn folds(table: &Table, column: &str) -> bool {
@@ -100,7 +130,7 @@ mod tests {
                 }],
             };
 
-            let refused = plan(&manifest, &Catalog::default());
+            let refused = plan(&manifest, &Catalog::default(), Absent::Make);
 
             let Err(RestoreError::Schema { reasons, .. }) = refused else { panic!("it was not refused") };
             assert!(reasons[0].contains("tandem.session"), "{reasons:?}");

@@ -26,7 +26,7 @@ pub(crate) async fn stage(
     usage: Usage,
     progress: &Progress,
 ) -> Result<Staged, RestoreError> {
-    let mut staging = database.stage(session, &plan.incoming, usage).await?;
+    let mut staging = database.stage(session, &plan.incoming, &plan.making, usage).await?;
     progress.info(Step::Convert, staging.way());
     let mut sums = vec![(0u64, 0u128); plan.incoming.len()];
     let mut unfit = vec![Vec::new(); plan.incoming.len()];

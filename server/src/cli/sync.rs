@@ -46,6 +46,9 @@ struct Request {
     /// Keep nothing of what is replaced: the sync cannot be undone
     #[arg(long)]
     no_undo: bool,
+    /// Make the tables that the target lacks; what cannot be made is listed
+    #[arg(long)]
+    initialise: bool,
     /// Do not compare both databases once more after the commit; the exit code is then 1
     #[arg(long)]
     no_verify: bool,
@@ -118,6 +121,7 @@ pub(crate) async fn run(arguments: Arguments, kind: Kind) -> Result<ExitCode, St
             },
             row_errors: if wanted.isolate { RowErrors::Isolate } else { RowErrors::Strict },
             undo: !wanted.no_undo,
+            initialise: wanted.initialise,
             ..SyncOptions::default()
         },
     };

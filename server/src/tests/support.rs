@@ -57,6 +57,9 @@ pub(super) async fn start() -> TestNode {
         api_token: Some(Secret::new(TOKEN)),
         peers: vec![PeerAddress { name: PEER.to_owned(), url: None }],
         pg_bin: Some(cluster.bin().to_owned()),
+        allow_initialise: None,
+        undo_days: 7,
+        undo_mb: 64,
     };
     let (engine, _password) = Engine::start(config).await.expect("the engine starts");
     let stop = CancellationToken::new();

@@ -52,6 +52,14 @@ pub(super) fn surplus(target: &Target) -> Sql {
     sql("select count(*) from {}", &[&deletable_rows(target)])
 }
 
+/// Whether the target may have rows that the source does not have: a quick look before they are deleted.
+pub(super) fn has_surplus(target: &Target) -> Sql {
+    match &target.outdated {
+        Some(outdated) if target.table.key().is_empty() => sql("select count(*) from {}", &[outdated]),
+        _ => surplus(target),
+    }
+}
+
 /// Counts the rows of a partial table that `delete_surplus` deletes.
 pub(super) fn outdated_count(target: &Target) -> Sql {
     match &target.outdated {

@@ -22,6 +22,7 @@ pub(super) async fn find(
     mirror: bool,
 ) -> Result<Vec<(usize, Vec<Refused>)>, DatabaseError> {
     merge.begin().await?;
+    merge.open_all().await?;
     if mirror {
         for &index in order.iter().rev() {
             let statement = statements::delete_surplus(&merge.targets[index]);

@@ -3,6 +3,8 @@
 //! `on conflict` cannot be used: it fails on deferrable keys, on two rows that swap a unique value, on tables with
 //! rules and on exclusion constraints.
 
+mod making;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
@@ -12,6 +14,7 @@ use futures::{StreamExt, TryStreamExt};
 use sqlx::postgres::PgConnection;
 
 use super::super::{DatabaseError, Kept, LeftOut, Merge, Statement, Written};
+use super::bypass::Bypass;
 use super::conflicts::Resolver;
 use super::connect::Connector;
 use super::direct::{self, DirectLoader};
@@ -20,8 +23,8 @@ use super::images::{Fate, Imaged, Images};
 use super::rebuild::Rebuild;
 use super::staging::Staged;
 use super::statements::{self, Target};
-use super::{catalog, conflicts, counts, deferred, foreign_keys, images, locks, set_aside, state};
-use crate::catalog::{Table, TableName};
+use super::{catalog, conflicts, counts, deferred, images, locks, set_aside, state};
+use crate::catalog::{Making, Table, TableName};
 use crate::model::{ConflictPolicy, SessionId};
 use crate::sql::Sql;
 
@@ -44,6 +47,7 @@ pub(super) struct PostgresMerge {
     pub(super) connection: PgConnection,
     pub(super) targets: Vec<Target>,
     names: Vec<TableName>,
+    bypass: Bypass,
     rebuild: Rebuild,
     /// The rows that went straight into each table; empty when they are all staged.
     direct: Vec<Option<u64>>,
@@ -54,6 +58,8 @@ pub(super) struct PostgresMerge {
     /// The tables that were written to, by their place.
     imaged: BTreeMap<usize, Imaged>,
     begun: bool,
+    /// Some of the tables were made in this transaction.
+    makes_tables: bool,
 }
 
 impl PostgresMerge {
@@ -62,26 +68,36 @@ impl PostgresMerge {
         connector: &Connector,
         session: &SessionId,
         staged: &[Staged],
+        making: &Making,
         straight: bool,
         images: Option<Images>,
     ) -> Result<Self, DatabaseError> {
         let mut connection = connector.open(session).await?;
-        demand_replica_role(&mut connection, connector.server_version).await?;
+        if !making.is_empty() {
+            return Self::prepare_making(connection, connector, staged, making, images).await;
+        }
+        let tables: Vec<Table> = staged.iter().map(|staged| staged.incoming.table.clone()).collect();
+        let bypass = Bypass::prepare(&mut connection, connector, &tables).await?;
         let mut targets = Vec::with_capacity(staged.len());
         for staged in staged {
             targets.push(Target::new(&mut connection, staged).await?);
         }
         let names = targets.iter().map(|target| target.table.name.clone()).collect();
-        let fit = direct::fit(&mut connection, &targets).await?;
+        let fit = match bypass.may_load_unordered() {
+            true => direct::fit(&mut connection, &targets).await?,
+            false => vec![false; targets.len()],
+        };
         let mut merge = Self {
             connection,
             targets,
             names,
+            bypass,
             rebuild: Rebuild::default(),
             direct: Vec::new(),
             stubborn: None,
             images,
             imaged: BTreeMap::new(),
+            makes_tables: false,
             begun: false,
         };
         if merge.images.is_some() {
@@ -98,8 +114,16 @@ impl PostgresMerge {
         Ok(merge)
     }
 
+    /// The transaction is open already, because tables were made in it.
+    pub(super) fn makes_tables(&self) -> bool {
+        self.makes_tables
+    }
+
     /// Opens the transaction, unless rows have gone into it already.
     pub(super) async fn begin(&mut self) -> Result<(), DatabaseError> {
+        if self.makes_tables {
+            return self.lock_others().await;
+        }
         if !self.begun {
             locks::begin_locked(&mut self.connection, &self.targets).await?;
             demand_same_tables(&mut self.connection, &self.targets).await?;
@@ -109,9 +133,7 @@ impl PostgresMerge {
     }
 
     async fn set_up(&mut self) -> Result<(), DatabaseError> {
-        // Triggers do not fire and foreign keys are not enforced row by row: they are checked whole in `orphans`.
-        run(&mut self.connection, "switch triggers off", "set local session_replication_role = replica")
-            .await?;
+        self.bypass.begin(&mut self.connection, &self.names).await?;
         for text in SETTINGS {
             run(&mut self.connection, "prepare the transaction", text).await?;
         }
@@ -129,7 +151,7 @@ impl PostgresMerge {
         Some(DirectLoader::new(
             &self.targets[index],
             &mut self.connection,
-            &mut self.rebuild,
+            (&mut self.bypass, &mut self.rebuild),
             &self.names,
             loaded,
         ))
@@ -137,7 +159,10 @@ impl PostgresMerge {
 
     /// Takes the indexes off an empty table into which `rows` will go, when nobody is in the way.
     async fn take_off_indexes(&mut self, index: usize, rows: u64) -> Result<(), DatabaseError> {
-        if rows < MANY_ROWS || !direct::fit(&mut self.connection, &self.targets[index..=index]).await?[0] {
+        if rows < MANY_ROWS || !self.bypass.may_load_unordered() {
+            return Ok(());
+        }
+        if !direct::fit(&mut self.connection, &self.targets[index..=index]).await?[0] {
             return Ok(());
         }
         run(&mut self.connection, "prepare a rebuild", "savepoint take_off").await?;
@@ -161,6 +186,41 @@ impl PostgresMerge {
         }
     }
 
+    /// Makes `table` ready to be written to, unless nothing is to be written there.
+    async fn open(&mut self, index: usize, pending: fn(&Target) -> Sql) -> Result<bool, DatabaseError> {
+        if self.bypass.looks_first() && !self.is_direct(index) {
+            let pending = pending(&self.targets[index]);
+            if self.count(index, pending).await? == 0 {
+                return Ok(false);
+            }
+            self.bypass.open(&mut self.connection, &mut self.rebuild, &self.names[index]).await?;
+        }
+        Ok(true)
+    }
+
+    /// Makes every table ready to be written to.
+    pub(super) async fn open_all(&mut self) -> Result<(), DatabaseError> {
+        for name in &self.names {
+            self.bypass.open(&mut self.connection, &mut self.rebuild, name).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes under foreign keys that the server checks: the rows that it refuses are named as anywhere else.
+    async fn write_checked(&mut self, index: usize, rows: u64) -> Result<Written, DatabaseError> {
+        self.bypass.live.demand_unchanged(&mut self.connection, &self.targets[index]).await?;
+        run(&mut self.connection, "prepare to write", "savepoint checked").await?;
+        let written = self.write_rows(index, rows).await;
+        let Err(DatabaseError::Statement { ref sqlstate, .. }) = written else { return written };
+        if sqlstate != "23503" {
+            return written;
+        }
+        run(&mut self.connection, "look for the reason", "rollback to checked").await?;
+        let live = &self.bypass.live;
+        let reasons = live.staged_orphans(&mut self.connection, &self.targets[index]).await?;
+        if reasons.is_empty() { written } else { Err(DatabaseError::Orphans { reasons }) }
+    }
+
     async fn write_rows(&mut self, index: usize, rows: u64) -> Result<Written, DatabaseError> {
         if let Some(&Some(inserted)) = self.direct.get(index) {
             self.remember(index, true, inserted);
@@ -181,6 +241,7 @@ impl PostgresMerge {
         let target = &self.targets[index];
         let (moved, mut update, mut insert) =
             (statements::delete_moved(target), statements::update(target), statements::insert(target));
+        let moved = moved.and_then(|statement| self.bypass.live.movable(&self.names[index], statement));
         let updated = statements::updated(target);
         let images = self.images.clone();
         let mut written = Written::default();
@@ -204,7 +265,8 @@ impl PostgresMerge {
         if let (Some(images), false) = (&images, target.table.key().is_empty()) {
             insert = images.inserting(index, target, &insert);
         }
-        written.inserted = self.write(index, "insert", insert).await? - moved;
+        // A trigger can have kept some from coming back: the comparison of all rows finds that.
+        written.inserted = self.write(index, "insert", insert).await?.saturating_sub(moved);
         self.remember(index, false, written.updated + written.inserted);
         Ok(written)
     }
@@ -259,23 +321,54 @@ impl PostgresMerge {
 #[async_trait]
 impl Merge for PostgresMerge {
     fn mode(&self) -> String {
-        let triggers = "replica role: triggers are off, foreign keys are checked whole before the commit";
+        let triggers = self.bypass.way();
         match self.direct.iter().flatten().count() {
             0 => triggers.to_owned(),
             tables => format!("{triggers}; rows went straight into {tables} empty tables"),
         }
     }
 
+    fn warnings(&self) -> Vec<String> {
+        self.bypass.warnings()
+    }
+
     async fn delete_surplus(&mut self, index: usize) -> Result<u64, DatabaseError> {
-        let statement = statements::delete_surplus(&self.targets[index]);
-        if self.is_direct(index) {
+        if self.is_direct(index) || !self.open(index, counts::has_surplus).await? {
             return Ok(0);
         }
+        let statement = statements::delete_surplus(&self.targets[index]);
+        match self.bypass.live.unreferenced(&self.names[index], statement) {
+            Some(statement) => self.delete(index, "delete", Fate::Deleted, statement).await,
+            None => Ok(0),
+        }
+    }
+
+    async fn delete_rest(&mut self, index: usize) -> Result<u64, DatabaseError> {
+        let target = &self.targets[index];
+        if !self.bypass.live.point_to(&target.table.name) {
+            return Ok(0);
+        }
+        let (surplus, lock) = (counts::has_surplus(target), statements::lock_surplus(target));
+        let statement = statements::delete_surplus(target);
+        if self.count(index, surplus).await? == 0 {
+            return Ok(0);
+        }
+        if let Some(lock) = lock {
+            self.count(index, lock).await?;
+        }
+        let (live, target) = (&self.bypass.live, &self.targets[index]);
+        live.demand_unreferenced(&mut self.connection, target, &self.targets).await?;
         self.delete(index, "delete", Fate::Deleted, statement).await
     }
 
     async fn upsert(&mut self, index: usize, rows: u64) -> Result<Written, DatabaseError> {
-        let written = self.write_rows(index, rows).await?;
+        if !self.open(index, counts::missing).await? {
+            return Ok(Written::default());
+        }
+        let written = match self.bypass.live.is_empty() {
+            true => self.write_rows(index, rows).await?,
+            false => self.write_checked(index, rows).await?,
+        };
         if written != Written::default() {
             deferred::check(&mut self.connection, &self.targets[index]).await?;
         }
@@ -283,9 +376,8 @@ impl Merge for PostgresMerge {
     }
 
     async fn orphans(&mut self, touched: &[usize]) -> Result<Vec<String>, DatabaseError> {
-        let remade = self.rebuild.put_back_foreign_keys(&mut self.connection).await?;
         let tables: Vec<_> = touched.iter().map(|&index| self.names[index].clone()).collect();
-        foreign_keys::orphans(&mut self.connection, &tables, &remade).await
+        self.bypass.orphans(&mut self.connection, &mut self.rebuild, &tables).await
     }
 
     async fn differences(&mut self, index: usize, whole: bool) -> Result<u64, DatabaseError> {
@@ -294,6 +386,10 @@ impl Merge for PostgresMerge {
         }
         let missing = counts::missing(&self.targets[index]);
         let missing = self.count(index, missing).await?;
+        let by = self.bypass.suspects(&self.names[index]);
+        if missing > 0 && !by.is_empty() {
+            return Err(DatabaseError::Altered { table: self.names[index].clone(), rows: missing, by });
+        }
         if !whole {
             return Ok(missing);
         }
@@ -327,7 +423,15 @@ impl Merge for PostgresMerge {
         }
         match &self.images {
             Some(images) if !self.imaged.is_empty() => {
-                images.keep(&mut self.connection, &self.imaged, until_us, most_bytes).await
+                images
+                    .keep(
+                        &mut self.connection,
+                        &self.imaged,
+                        until_us,
+                        most_bytes,
+                        !self.bypass.live.is_empty(),
+                    )
+                    .await
             }
             _ => Ok(Kept::Nothing),
         }
@@ -339,6 +443,9 @@ impl Merge for PostgresMerge {
         policy: ConflictPolicy,
     ) -> Result<Vec<String>, DatabaseError> {
         let mut notes = Vec::new();
+        if policy == ConflictPolicy::Source {
+            self.open_all().await?;
+        }
         for &index in order {
             let mut resolver = Resolver {
                 connection: &mut self.connection,
@@ -387,7 +494,10 @@ pub(super) async fn run(
 }
 
 /// The plan was made without a lock: what it is about must still be what is locked now.
-async fn demand_same_tables(connection: &mut PgConnection, targets: &[Target]) -> Result<(), DatabaseError> {
+async fn demand_same_tables<'a>(
+    connection: &mut PgConnection,
+    targets: impl IntoIterator<Item = &'a Target>,
+) -> Result<(), DatabaseError> {
     let now = catalog::read(connection).await?;
     for target in targets {
         let same = now.table(&target.table.name).is_some_and(|table| {
@@ -399,34 +509,4 @@ async fn demand_same_tables(connection: &mut PgConnection, targets: &[Target]) -
         }
     }
     Ok(())
-}
-
-async fn demand_replica_role(
-    connection: &mut PgConnection,
-    server_version: u32,
-) -> Result<(), DatabaseError> {
-    let text = if server_version >= 150_000 {
-        "select has_parameter_privilege('session_replication_role', 'set')"
-    } else {
-        "select rolsuper from pg_roles where rolname = current_user"
-    };
-    let allowed: bool =
-        sqlx::query_scalar(text).fetch_one(&mut *connection).await.map_err(doing("read the rights"))?;
-    if allowed {
-        return Ok(());
-    }
-    let role: String = sqlx::query_scalar("select current_user::text")
-        .fetch_one(connection)
-        .await
-        .map_err(doing("read the role"))?;
-    Err(DatabaseError::MissingRight {
-        what: format!(
-            "the role {role} may not set session_replication_role, which keeps triggers and foreign keys out of the way while rows are written"
-        ),
-        remedy: if server_version >= 150_000 {
-            format!("As a superuser run: GRANT SET ON PARAMETER session_replication_role TO \"{role}\"")
-        } else {
-            "Before PostgreSQL 15 only a superuser may: connect Tandem as one".to_owned()
-        },
-    })
 }

@@ -1,5 +1,6 @@
 //! PostgreSQL 13 and later behind the seam.
 
+mod bypass;
 mod catalog;
 mod checks;
 mod choose;
@@ -13,13 +14,16 @@ mod export;
 mod fit;
 mod foreign_keys;
 mod images;
+mod initialise;
 mod isolate;
 mod large_values;
+mod live_keys;
 mod locks;
 mod merge;
 mod preflight;
 mod preview;
 mod rebuild;
+mod rights;
 mod sequences;
 mod set_aside;
 mod snapshot;
@@ -27,6 +31,7 @@ mod staging;
 mod state;
 mod statements;
 mod tools;
+mod triggers;
 mod undo;
 mod uniques;
 
@@ -43,7 +48,7 @@ use super::{
     Claim, Database, DatabaseError, Facts, Held, Incoming, Row, Snapshot, Staging, Statement, Undoing, Usage,
 };
 use crate::archive::SequenceValue;
-use crate::catalog::{Catalog, TableName};
+use crate::catalog::{Catalog, Making, TableName};
 use crate::config::{Config, Secret};
 use crate::model::{Check, SessionId};
 use crate::sql::sql;
@@ -143,7 +148,7 @@ impl Database for Postgres {
 
     async fn demand_write(&self, session: &SessionId, tables: &[TableName]) -> Result<(), DatabaseError> {
         let mut connection = self.connector.open(session).await?;
-        preflight::demand_write(&mut connection, self.connector.server_version, tables).await?;
+        preflight::demand_write(&mut connection, tables).await?;
         connection.close().await.map_err(doing("close a connection"))
     }
 
@@ -151,11 +156,14 @@ impl Database for Postgres {
         &self,
         session: &SessionId,
         tables: &[Incoming],
+        making: &Making,
         usage: Usage,
     ) -> Result<Box<dyn Staging>, DatabaseError> {
         let names: Vec<TableName> = tables.iter().map(|incoming| incoming.table.name.clone()).collect();
         self.demand_write(session, &names).await?;
-        Ok(Box::new(staging::PostgresStaging::create(&self.connector, session, tables, usage).await?))
+        let staging =
+            staging::PostgresStaging::create(&self.connector, session, tables, making, usage).await?;
+        Ok(Box::new(staging))
     }
 
     async fn stage_undo(
@@ -169,12 +177,26 @@ impl Database for Postgres {
         let names: Vec<TableName> = incoming.iter().map(|incoming| incoming.table.name.clone()).collect();
         self.demand_write(session, &names).await?;
         let usage = Usage { straight: false, undo: true, set_aside: false };
-        let staging = staging::PostgresStaging::create(&self.connector, session, &incoming, usage).await?;
+        let staging =
+            staging::PostgresStaging::create(&self.connector, session, &incoming, &Making::default(), usage)
+                .await?;
         undo::stage(staging, incoming, &kept, force).await
     }
 
     async fn expire(&self) -> Result<(), DatabaseError> {
         images::expire(&self.pool).await
+    }
+
+    async fn rehearse(&self, session: &SessionId, making: &Making) -> Result<Vec<String>, DatabaseError> {
+        if making.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut connection = self.connector.open(session).await?;
+        let mut transaction = connection.begin().await.map_err(doing("open a transaction"))?;
+        let made = initialise::rehearse(&mut transaction, making).await?;
+        transaction.rollback().await.map_err(doing("roll back"))?;
+        connection.close().await.map_err(doing("close a connection"))?;
+        Ok(made)
     }
 
     async fn raise_sequences(
@@ -185,15 +207,21 @@ impl Database for Postgres {
         sequences::raise(&self.connector, session, source).await
     }
 
-    async fn analyze(&self, session: &SessionId, tables: &[TableName]) -> Result<(), DatabaseError> {
+    async fn analyze(
+        &self,
+        session: &SessionId,
+        tables: &[TableName],
+    ) -> Result<Vec<TableName>, DatabaseError> {
         let mut connection = self.connector.open(session).await?;
-        for table in tables {
+        let (ours, others) = rights::analyzable(&mut connection, tables).await?;
+        for table in &ours {
             sqlx::query(sql("analyze {}", &[table]).into_query())
                 .execute(&mut connection)
                 .await
                 .map_err(doing(format!("analyze {table}")))?;
         }
-        connection.close().await.map_err(doing("close a connection"))
+        connection.close().await.map_err(doing("close a connection"))?;
+        Ok(others)
     }
 
     async fn claim(&self, session: &SessionId) -> Result<Option<Claim>, DatabaseError> {

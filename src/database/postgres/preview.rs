@@ -9,6 +9,7 @@ use super::error::doing;
 use super::merge::SETTINGS;
 use super::statements::{self, Target};
 use super::uniques;
+use crate::catalog::Table;
 use crate::model::{Change, RowPreview, TablePreview, ValuePreview};
 use crate::sql::{Ident, Sql, join, sql};
 
@@ -43,6 +44,12 @@ pub(super) async fn table(
     let preview = look.at(rows).await;
     sqlx::query("rollback").execute(connection).await.map_err(doing())?;
     preview
+}
+
+/// Of a table that is made for the rows that come.
+pub(super) fn made(table: &Table, rows: u64) -> TablePreview {
+    let key = table.key().to_vec();
+    TablePreview { name: table.name.display(), key, inserted: rows, ..TablePreview::default() }
 }
 
 struct Look<'a> {

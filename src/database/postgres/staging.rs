@@ -16,7 +16,7 @@ use super::fit::FitLoader;
 use super::images::Images;
 use super::merge::{PostgresMerge, run};
 use super::{choose, conflicts, isolate, locks, preview, set_aside};
-use crate::catalog::TableName;
+use crate::catalog::{Making, TableName};
 use crate::model::{SessionId, TablePreview};
 use crate::sql::{Ident, join, names, sql};
 
@@ -59,6 +59,7 @@ impl PostgresStaging {
         connector: &Connector,
         session: &SessionId,
         tables: &[Incoming],
+        making: &Making,
         usage: Usage,
     ) -> Result<Self, DatabaseError> {
         // Its own pool: the connections must carry the session's name to be ended by it.
@@ -81,7 +82,7 @@ impl PostgresStaging {
             false => None,
         };
         let prepared =
-            PostgresMerge::prepare(connector, session, &tables, usage.straight, images.clone()).await;
+            PostgresMerge::prepare(connector, session, &tables, making, usage.straight, images.clone()).await;
         let merge = match prepared {
             Ok(merge) => merge,
             Err(error) => return Err(named(error, &pool).await),
@@ -155,7 +156,8 @@ impl PostgresStaging {
     async fn merge(&mut self) -> Result<&mut PostgresMerge, DatabaseError> {
         if self.merge.is_none() {
             let images = self.images.clone();
-            let merge = PostgresMerge::prepare(&self.connector, &self.session, &self.tables, false, images);
+            let (connector, none) = (&self.connector, Making::default());
+            let merge = PostgresMerge::prepare(connector, &self.session, &self.tables, &none, false, images);
             self.merge = Some(merge.await?);
         }
         self.merge.as_mut().ok_or_else(begun)
@@ -172,6 +174,9 @@ impl Staging for PostgresStaging {
         let direct = (0..self.tables.len()).filter(|&index| self.is_direct(index)).count();
         match (direct, self.tables.len() - direct) {
             (0, staged) => format!("{staged} staging tables made from the target's definitions"),
+            (direct, staged) if self.merge.as_ref().is_some_and(PostgresMerge::makes_tables) => format!(
+                "{direct} tables are made in the transaction that fills them; {staged} staging tables for the others"
+            ),
             (direct, staged) => format!(
                 "The target is empty: rows go straight into {direct} tables, whose readers wait for the commit, and into {staged} staging tables"
             ),
@@ -254,8 +259,14 @@ impl Staging for PostgresStaging {
     }
 
     async fn preview(&mut self, index: usize, rows: u64, most: u32) -> Result<TablePreview, DatabaseError> {
+        self.settle().await?;
+        if self.is_direct(index) {
+            return Ok(preview::made(&self.tables[index].incoming.table, rows));
+        }
+        // Not the merge's connection: its transaction may be open already.
+        let mut connection = self.pool.acquire().await.map_err(doing("look at the rows"))?;
         let merge = self.merge().await?;
-        preview::table(&mut merge.connection, &merge.targets[index], rows, most).await
+        preview::table(&mut connection, &merge.targets[index], rows, most).await
     }
 
     async fn isolate(&mut self, order: &[usize], mirror: bool) -> Result<u64, DatabaseError> {

@@ -69,6 +69,25 @@ impl Target {
         )
     }
 
+    pub(super) fn stage(&self) -> &TableName {
+        &self.stage
+    }
+
+    /// The condition that the row `alias` is not surplus. None for a table without a key.
+    pub(super) fn stays(&self, alias: &'static str) -> Option<Sql> {
+        if self.key.is_empty() {
+            return None;
+        }
+        let staged = sql("exists (select from {} s where {})", &[&self.stage, &self.same_key_of(alias, "s")]);
+        Some(match &self.outdated {
+            Some(outdated) => sql(
+                "({} or not exists (select from {} o where {}))",
+                &[&staged, outdated, &self.same_key_of(alias, "o")],
+            ),
+            None => staged,
+        })
+    }
+
     /// The relation as `t` with the condition that the source does not have the row. For tables with a key.
     pub(super) fn surplus_rows(&self) -> Sql {
         match &self.outdated {
@@ -264,6 +283,25 @@ pub(super) fn insert_all(target: &Target) -> Sql {
 pub(super) fn own_rows(target: &Target) -> Sql {
     let columns = join(", ", target.columns.iter().map(|column| sql("t.{}", &[&Ident(column)])));
     sql("copy (select {} from {}) to stdout", &[&columns, &target.surplus_rows()])
+}
+
+/// Locks the target's rows that the source does not have: nobody can point to them from now on. None for a table
+/// without a key.
+pub(super) fn lock_surplus(target: &Target) -> Option<Sql> {
+    let rows = (!target.key.is_empty()).then(|| target.surplus_rows())?;
+    Some(sql("select count(*) from (select from {} for update of t) locked", &[&rows]))
+}
+
+/// Counts the rows that get other values in `columns`; a condition on `t` can follow. None when none of them comes in.
+pub(super) fn count_changing(target: &Target, columns: &[String]) -> Option<Sql> {
+    let incoming: Vec<&String> = target.columns.iter().filter(|name| columns.contains(name)).collect();
+    if target.key.is_empty() || incoming.is_empty() {
+        return None;
+    }
+    Some(sql(
+        "select count(*) from {} t join {} s on {} where {}",
+        &[&target.relation(), &target.stage, &target.same_key(), &target.differ(&incoming)],
+    ))
 }
 
 /// A row as text: equal for equal rows, for types without an equality too.

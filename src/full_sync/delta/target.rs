@@ -10,7 +10,7 @@ use crate::catalog::{Catalog, TableName};
 use crate::compare::{self, Bits, Marked, MarkedError, Selected, Tally};
 use crate::database::Snapshot;
 use crate::model::{Method, Step, SyncError, TableDigest};
-use crate::restore::{self, Outdated, Part};
+use crate::restore::{self, Absent, Outdated, Part};
 use crate::spool_dir;
 
 /// All tables' buckets together, in one message: 12 MiB, which a peer still takes.
@@ -47,10 +47,15 @@ pub(in super::super) async fn find(session: &Session, mut line: Line<'_>) -> Res
     let database = &session.node.database;
     // Refuses what cannot be synced before anything is read.
     let catalog = database.catalog().await.map_err(at_convert)?;
-    let plan = restore::plan(&backup::manifest(&source), &catalog).map_err(at_convert)?;
+    let absent = Absent::of(&progress.status().options);
+    let plan = restore::plan(&backup::manifest(&source), &catalog, absent).map_err(at_convert)?;
     let names: Vec<TableName> = plan.incoming.iter().map(|incoming| incoming.table.name.clone()).collect();
     database.demand_write(&session.id, &names).await.map_err(at_convert)?;
 
+    if !plan.making.is_empty() {
+        return everything(session, line, "Tables are made on the target, so everything was sent by backup")
+            .await;
+    }
     let auto = session.progress.status().method == Method::Auto;
     if auto && catalog.tables.iter().all(|table| table.estimated_rows == 0) {
         return everything(session, line, "The target is empty, so everything was sent by backup").await;
