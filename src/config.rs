@@ -29,6 +29,18 @@ pub struct Config {
     pub peers: Vec<PeerAddress>,
     /// `TANDEM_PG_BIN`: the folder to take pg_dump from, before all others.
     pub pg_bin: Option<PathBuf>,
+    pub scope: ScopeSettings,
+}
+
+/// By which tables and columns a sync of a part knows the part; what is not set is found by its usual name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ScopeSettings {
+    /// `TANDEM_BUSINESS_TABLE`: whose rows are the businesses that share the database, `schema.table` or `table`.
+    pub business_table: Option<String>,
+    /// `TANDEM_DEMO_COLUMN`: a boolean of that table.
+    pub demo_column: Option<String>,
+    /// `TANDEM_AUDIT_TABLES`: globs; empty stands for the usual names.
+    pub audit_tables: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +81,7 @@ pub enum ConfigError {
 }
 
 /// The settings, their names and what they mean, in the order of the README.
-pub const SETTINGS: [&str; 9] = [
+pub const SETTINGS: [&str; 12] = [
     "DATABASE_URL",
     "TANDEM_LISTEN",
     "TANDEM_NAME",
@@ -79,6 +91,9 @@ pub const SETTINGS: [&str; 9] = [
     "TANDEM_API_TOKEN",
     "TANDEM_PEERS",
     "TANDEM_PG_BIN",
+    "TANDEM_BUSINESS_TABLE",
+    "TANDEM_DEMO_COLUMN",
+    "TANDEM_AUDIT_TABLES",
 ];
 
 impl Config {
@@ -114,6 +129,11 @@ impl Config {
             api_token: secret("TANDEM_API_TOKEN"),
             peers: parse_peers(&setting("TANDEM_PEERS").unwrap_or_default(), &name)?,
             pg_bin: setting("TANDEM_PG_BIN").map(PathBuf::from),
+            scope: ScopeSettings {
+                business_table: setting("TANDEM_BUSINESS_TABLE"),
+                demo_column: setting("TANDEM_DEMO_COLUMN"),
+                audit_tables: parse_list(&setting("TANDEM_AUDIT_TABLES").unwrap_or_default()),
+            },
             name,
         })
     }
@@ -221,6 +241,10 @@ fn check_database_url(text: &str) -> Result<(), ConfigError> {
         return Err(wrong("DATABASE_URL", "it names no database; add /name at the end".to_owned()));
     }
     Ok(())
+}
+
+fn parse_list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
 
 fn parse_peers(text: &str, own_name: &str) -> Result<Vec<PeerAddress>, ConfigError> {

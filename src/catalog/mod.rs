@@ -3,6 +3,7 @@
 mod drift;
 mod name;
 mod order;
+mod scope;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,7 @@ use crate::model::Skipped;
 pub use drift::{Finding, Severity, drift};
 pub use name::TableName;
 pub use order::{Order, parents_first};
+pub use scope::{Globs, LEFT_OUT, narrow, takes, unmatched};
 
 /// The tables that a sync moves, and what it leaves out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

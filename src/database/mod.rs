@@ -12,7 +12,7 @@ use futures::stream::BoxStream;
 use crate::archive::SequenceValue;
 use crate::catalog::{Catalog, Finding, Table, TableName};
 use crate::config::Config;
-use crate::model::{Check, SessionId, Skipped};
+use crate::model::{Check, Scope, SessionId, Skipped};
 
 pub(crate) use postgres::Postgres;
 pub(crate) use state::{Row, Statement, Value};
@@ -40,6 +40,8 @@ pub enum DatabaseError {
     MissingRight { what: String, remedy: String },
     #[error("pg_dump failed: {reason}")]
     Dump { reason: String },
+    #[error("{reason}")]
+    Scope { reason: String, remedy: String },
 }
 
 /// Connects to the database that the configuration names.
@@ -55,7 +57,8 @@ pub(crate) trait Database: Send + Sync {
     async fn catalog(&self) -> Result<Catalog, DatabaseError>;
 
     /// One consistent view for any number of readers, held until the last handle is dropped.
-    async fn snapshot(&self, session: &SessionId) -> Result<Arc<dyn Snapshot>, DatabaseError>;
+    async fn snapshot(&self, session: &SessionId, view: View<'_>)
+    -> Result<Arc<dyn Snapshot>, DatabaseError>;
 
     /// Refuses with every right that this node's role lacks for writing to `tables`.
     async fn demand_write(&self, session: &SessionId, tables: &[TableName]) -> Result<(), DatabaseError>;
@@ -126,10 +129,27 @@ pub(crate) struct Facts {
     pub estimated_rows: u64,
 }
 
-/// A consistent view of a database.
+/// What a snapshot shows of its database.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum View<'a> {
+    Everything,
+    /// A source's part. Refused when something that the scope asks for is not there.
+    Of(&'a Scope),
+    /// The same part of a target, as far as it is there already.
+    Like(&'a Scope),
+}
+
+/// A consistent view of a database, or of a part of it.
 #[async_trait]
 pub(crate) trait Snapshot: Send + Sync {
+    /// The tables that are seen; the others are among the skipped ones.
     fn catalog(&self) -> &Catalog;
+
+    /// By what the rows were chosen, as sentences; empty when all are seen.
+    fn notes(&self) -> &[String];
+
+    /// Only the newest rows are seen: one more row in the table can push another one out of sight.
+    fn is_cut(&self, table: &TableName) -> bool;
 
     /// The named columns of a table in canonical COPY text, in no particular order.
     async fn rows(&self, table: &Table, columns: &[String]) -> Result<RowStream, DatabaseError>;

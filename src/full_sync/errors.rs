@@ -47,6 +47,7 @@ impl From<DatabaseError> for SyncError {
             DatabaseError::MissingRight { remedy, .. } => {
                 SyncError::new(Code::MissingRight, message).hint(remedy)
             }
+            DatabaseError::Scope { remedy, .. } => SyncError::new(Code::Refused, message).hint(remedy),
             DatabaseError::Dump { reason } => {
                 SyncError::new(Code::DumpFailed, format!("The program pg_dump failed: {reason}"))
                     .hint("The message is pg_dump's own. `tandem doctor` checks versions and rights.")

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::compare;
 use crate::config::Config;
-use crate::database::{Claim, Database};
+use crate::database::{Claim, Database, View};
 use crate::model::wire::{Accepted, Invitation, PROTOCOL};
 use crate::model::{
     Code, Direction, HistoryFilter, Method, Phase, SessionId, SyncError, SyncOptions, SyncRequest,
@@ -88,7 +88,7 @@ impl FullSync {
     /// Digests of every table of this database as it is now.
     pub(crate) async fn digests(&self) -> Result<Vec<TableDigest>, SyncError> {
         // A name of its own, so that nothing of a running sync is mistaken for it.
-        let snapshot = self.node.database.snapshot(&new_id()).await?;
+        let snapshot = self.node.database.snapshot(&new_id(), View::Everything).await?;
         Ok(compare::digests(&*snapshot, &compare::everything(&*snapshot), |_| {}).await?)
     }
 

@@ -1,7 +1,7 @@
 //! What another node or an admin asks for -> whether this version can do it.
 
 use crate::model::wire::PROTOCOL;
-use crate::model::{Code, ConflictPolicy, Method, RowErrors, Scope, SyncError, SyncOptions};
+use crate::model::{Code, ConflictPolicy, DeletePolicy, Method, RowErrors, SyncError, SyncOptions};
 
 pub(super) fn check_protocol(peer: &str, protocol: u32) -> Result<(), SyncError> {
     if protocol == PROTOCOL {
@@ -22,13 +22,24 @@ pub(super) fn refuse_unsupported(method: Method, options: &SyncOptions) -> Resul
         "any other answer to conflicts than `abort`".to_owned()
     } else if options.row_errors != RowErrors::Strict {
         "setting bad rows aside (`isolate`)".to_owned()
-    } else if options.scope != Scope::default() {
-        "a scope: only whole databases are synced".to_owned()
     } else {
-        return Ok(());
+        return refuse_contradiction(options);
     };
     Err(SyncError::new(Code::Refused, format!("This version does not know {what} yet."))
         .hint("Leave the option out."))
+}
+
+/// A row that the scope leaves out on the source can be in it on the target: it was moved to another business, or the
+/// target's newest audit rows are older ones. To take it for a surplus row would delete what the source still has.
+fn refuse_contradiction(options: &SyncOptions) -> Result<(), SyncError> {
+    if options.deletes == DeletePolicy::Mirror && options.scope.chooses_rows() {
+        return Err(SyncError::new(
+            Code::Refused,
+            "With only a part of the rows (one business, no demo data, newest audit rows) nobody can tell which rows of the target are surplus, so they cannot be deleted.",
+        )
+        .hint("Keep the target's rows (deletes: keep), or mirror whole tables, chosen by their names."));
+    }
+    Ok(())
 }
 
 /// Why the method is taken, as far as it is known at the start.

@@ -6,9 +6,9 @@ use super::delta::{self, Answer, Line};
 use super::session::Session;
 use crate::archive::SpoolWriter;
 use crate::backup;
-use crate::catalog::{Catalog, Severity};
+use crate::catalog::{Catalog, LEFT_OUT, Severity};
 use crate::compare;
-use crate::database::Snapshot;
+use crate::database::{Snapshot, View};
 use crate::model::{Code, Comparison, Step, SyncError, SyncResult, text};
 
 /// Writes what the target needs: what it lacks when `line` leads to a target that knows it, else everything. The
@@ -20,13 +20,17 @@ pub(super) async fn back_up(
 ) -> Result<Arc<dyn Snapshot>, SyncError> {
     let progress = &session.progress;
     progress.enter(Step::Backup, "Opens a snapshot");
+    let scope = progress.status().options.scope;
     let snapshot = session
         .node
         .database
-        .snapshot(&session.id)
+        .snapshot(&session.id, View::Of(&scope))
         .await
         .map_err(|error| SyncError::from(error).at(Step::Backup))?;
     show_tables(session, snapshot.catalog());
+    for note in snapshot.notes() {
+        progress.info(Step::Backup, note);
+    }
     refuse_obstacles(session, &*snapshot).await.map_err(|error| error.at(Step::Backup))?;
     let spool = match line {
         None => spool,
@@ -92,6 +96,25 @@ fn show_tables(session: &Session, catalog: &Catalog) {
     for skipped in &catalog.skipped {
         session.progress.info(Step::Backup, format!("Not synced: {} ({})", skipped.name, skipped.reason));
     }
+    for text in left_out_parents(catalog) {
+        session.progress.info(Step::Backup, text);
+    }
+}
+
+/// No problem by itself: whether the target has the rows is proven before the commit.
+fn left_out_parents(catalog: &Catalog) -> Vec<String> {
+    let left_out = catalog.skipped.iter().filter(|skipped| skipped.reason == LEFT_OUT);
+    let left_out: Vec<&str> = left_out.map(|skipped| skipped.name.as_str()).collect();
+    let keys = catalog.tables.iter().flat_map(|table| table.foreign_keys.iter().map(move |key| (table, key)));
+    let outside = keys.filter(|(_, key)| left_out.contains(&key.parent.to_string().as_str()));
+    outside
+        .map(|(table, key)| {
+            format!(
+                "{} points to {} ({}), which the scope leaves out: the target must have these rows already",
+                table.name, key.parent, key.name
+            )
+        })
+        .collect()
 }
 
 /// The source learns from the target how the two compare.

@@ -2,6 +2,7 @@
 
 mod error;
 mod node;
+mod scope;
 mod session;
 mod status;
 mod sync;
@@ -12,9 +13,10 @@ pub use error::{Code, SyncError};
 pub use node::{
     Check, CheckState, Comparison, DatabaseFacts, Fingerprint, Overview, Peer, Presence, TableDigest,
 };
+pub use scope::Scope;
 pub use session::{HistoryFilter, HistoryPage, SessionDetail, SessionId, SessionSummary};
 pub use status::{
     LogLevel, LogLine, Phase, Relation, Sample, Skipped, Step, StepState, StepStatus, SyncResult, SyncStatus,
     TableState, TableStatus, Unit,
 };
-pub use sync::{ConflictPolicy, DeletePolicy, Direction, Method, RowErrors, Scope, SyncOptions, SyncRequest};
+pub use sync::{ConflictPolicy, DeletePolicy, Direction, Method, RowErrors, SyncOptions, SyncRequest};

@@ -2,9 +2,9 @@
 
 use super::RestoreError;
 use crate::archive::Manifest;
-use crate::catalog::{Catalog, Severity, Table, drift, parents_first};
+use crate::catalog::{Catalog, Severity, Table, drift, parents_first, takes};
 use crate::database::Incoming;
-use crate::model::Skipped;
+use crate::model::{Scope, Skipped};
 
 /// What will be restored.
 pub(crate) struct Plan {
@@ -19,7 +19,7 @@ pub(crate) struct Plan {
 }
 
 /// Reads nothing but the two descriptions: nothing has been written yet when this refuses.
-pub(crate) fn plan(manifest: &Manifest, target: &Catalog) -> Result<Plan, RestoreError> {
+pub(crate) fn plan(manifest: &Manifest, target: &Catalog, scope: &Scope) -> Result<Plan, RestoreError> {
     let source: Catalog =
         serde_json::from_value(manifest.catalog.clone()).map_err(|cause| RestoreError::Schema {
             reasons: vec![format!("The source's description cannot be read ({cause}).")],
@@ -37,6 +37,9 @@ pub(crate) fn plan(manifest: &Manifest, target: &Catalog) -> Result<Plan, Restor
     }
     let mut incoming = Vec::with_capacity(manifest.sections.len());
     for section in &manifest.sections {
+        if !takes(scope, &section.table) {
+            reasons.push(format!("Table {} was sent, but is not part of the scope.", section.table));
+        }
         // Only tables that both descriptions know: an archive cannot name any other.
         let (Some(table), Some(theirs)) = (target.table(&section.table), source.table(&section.table)) else {
             if reasons.is_empty() {
@@ -82,6 +85,21 @@ mod tests {
     use crate::archive::{FORMAT, Order, Section};
     use crate::catalog::TableName;
 
+    #[test]
+    fn an_archive_with_a_table_outside_of_the_scope_is_refused() {
+        let text = r#"{"tables": [{"name": {"schema": "public", "name": "staff"}, "columns": [], "primary_key": [],
+            "uniques": [], "foreign_keys": [], "partitioned": false, "triggers": [], "row_security": false}]}"#;
+        let catalog: Catalog = serde_json::from_str(text).expect("this is a catalog");
+        let manifest = crate::backup::manifest(&catalog);
+        let scope = Scope { exclude: vec!["staff".to_owned()], ..Scope::default() };
+
+        assert!(plan(&manifest, &catalog, &Scope::default()).is_ok());
+        let Err(RestoreError::Schema { reasons, .. }) = plan(&manifest, &catalog, &scope) else {
+            panic!("it was not refused")
+        };
+        assert!(reasons[0].contains("public.staff") && reasons[0].contains("scope"), "{reasons:?}");
+    }
+
     /// The target's catalog never holds a table of Tandem's own, so that no archive can name one.
     #[test]
     fn an_archive_with_a_table_of_tandems_own_is_refused() {
@@ -100,7 +118,7 @@ mod tests {
                 }],
             };
 
-            let refused = plan(&manifest, &Catalog::default());
+            let refused = plan(&manifest, &Catalog::default(), &Scope::default());
 
             let Err(RestoreError::Schema { reasons, .. }) = refused else { panic!("it was not refused") };
             assert!(reasons[0].contains("tandem.session"), "{reasons:?}");

@@ -7,7 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::response::Response;
-use tandem::config::{Config, PeerAddress, Secret};
+use tandem::config::{Config, PeerAddress, ScopeSettings, Secret};
 use tandem::demo::{Cluster, ClusterOptions, Purpose};
 use tandem::{Engine, model};
 use tokio::sync::OnceCell;
@@ -57,6 +57,7 @@ pub(super) async fn start() -> TestNode {
         api_token: Some(Secret::new(TOKEN)),
         peers: vec![PeerAddress { name: PEER.to_owned(), url: None }],
         pg_bin: Some(cluster.bin().to_owned()),
+        scope: ScopeSettings::default(),
     };
     let (engine, _password) = Engine::start(config).await.expect("the engine starts");
     let stop = CancellationToken::new();

@@ -16,8 +16,8 @@ pub(super) async fn orphans(
     remade: &[Remade],
 ) -> Result<Vec<String>, DatabaseError> {
     let mut sentences = Vec::new();
-    for row in keys_touching(connection, tables, remade).await? {
-        let key = Key::new(&row);
+    let refuted: Vec<&str> = remade.iter().filter(|it| !it.is_proven).map(|it| &*it.name).collect();
+    for key in keys_touching(connection, tables, Some(&refuted)).await? {
         if remade.iter().any(|it| it.is_proven && it.child == key.child && it.name == key.name) {
             continue;
         }
@@ -46,11 +46,12 @@ pub(super) struct Remade {
     pub(super) is_proven: bool,
 }
 
-struct Key {
+/// A foreign key, its child as `c` and its parent as `p`.
+pub(super) struct Key {
     name: String,
-    child: TableName,
+    pub(super) child: TableName,
     child_partitioned: bool,
-    parent: TableName,
+    pub(super) parent: TableName,
     parent_partitioned: bool,
     /// MATCH FULL: all columns are null or none is.
     is_full: bool,
@@ -83,59 +84,73 @@ impl Key {
         }
     }
 
-    fn count_orphans(&self) -> Sql {
-        let relation = |name: &TableName, partitioned| {
-            if partitioned { sql("{}", &[name]) } else { sql("only {}", &[name]) }
-        };
-        // Not `is not null`, which asks a composite value whether all of its fields are set.
-        let set = self.columns.iter().map(|column| sql("c.{} is distinct from null", &[&Ident(column)]));
-        let set = if self.is_full { join(" or ", set) } else { join(" and ", set) };
-        let met = join(
-            " and ",
-            self.columns.iter().zip(&self.parent_columns).zip(&self.equalities).map(
-                |((column, parent), equals)| sql("p.{} {} c.{}", &[&Ident(parent), equals, &Ident(column)]),
-            ),
-        );
-        if self.is_period {
-            let parent = relation(&self.parent, self.parent_partitioned);
-            return self.count_uncovered(&relation(&self.child, self.child_partitioned), &set, &parent);
-        }
-        sql(
-            "select count(*) from {} c where ({}) and not exists (select from {} p where {})",
-            &[
-                &relation(&self.child, self.child_partitioned),
-                &set,
-                &relation(&self.parent, self.parent_partitioned),
-                &met,
-            ],
-        )
+    pub(super) fn child_rows(&self) -> Sql {
+        relation(&self.child, self.child_partitioned)
     }
 
-    fn count_uncovered(&self, child: &Sql, set: &Sql, parent: &Sql) -> Sql {
-        let plain = self.columns.len() - 1;
-        let met = join(
+    pub(super) fn parent_rows(&self) -> Sql {
+        relation(&self.parent, self.parent_partitioned)
+    }
+
+    /// The child's row points somewhere.
+    pub(super) fn is_set(&self) -> Sql {
+        // Not `is not null`, which asks a composite value whether all of its fields are set.
+        let set = self.columns.iter().map(|column| sql("c.{} is distinct from null", &[&Ident(column)]));
+        if self.is_full { join(" or ", set) } else { join(" and ", set) }
+    }
+
+    /// The child's row points to the parent's, whatever its period.
+    pub(super) fn meets(&self) -> Sql {
+        let plain = self.columns.len() - usize::from(self.is_period);
+        join(
             " and ",
             self.columns[..plain].iter().zip(&self.parent_columns).zip(&self.equalities).map(
                 |((column, parent), equals)| sql("p.{} {} c.{}", &[&Ident(parent), equals, &Ident(column)]),
             ),
-        );
+        )
+    }
+
+    fn count_orphans(&self) -> Sql {
+        if self.is_period {
+            return self.count_uncovered();
+        }
+        sql(
+            "select count(*) from {} c where ({}) and not exists (select from {} p where {})",
+            &[&self.child_rows(), &self.is_set(), &self.parent_rows(), &self.meets()],
+        )
+    }
+
+    fn count_uncovered(&self) -> Sql {
+        let period = self.columns.len() - 1;
         sql(
             "select count(*) from {} c
              where ({}) and not coalesce(
                  c.{} operator(pg_catalog.<@) (select range_agg(p.{}) from {} p where {}), false)",
-            &[child, set, &Ident(&self.columns[plain]), &Ident(&self.parent_columns[plain]), parent, &met],
+            &[
+                &self.child_rows(),
+                &self.is_set(),
+                &Ident(&self.columns[period]),
+                &Ident(&self.parent_columns[period]),
+                &self.parent_rows(),
+                &self.meets(),
+            ],
         )
     }
 }
 
-async fn keys_touching(
+fn relation(name: &TableName, partitioned: bool) -> Sql {
+    if partitioned { sql("{}", &[name]) } else { sql("only {}", &[name]) }
+}
+
+/// The keys from or to one of `tables`. Of those that the database has marked NOT VALID only the ones in `refuted`, or
+/// all of them without such a list.
+pub(super) async fn keys_touching(
     connection: &mut PgConnection,
     tables: &[TableName],
-    remade: &[Remade],
-) -> Result<Vec<PgRow>, DatabaseError> {
+    refuted: Option<&[&str]>,
+) -> Result<Vec<Key>, DatabaseError> {
     let names: Vec<String> = tables.iter().map(|name| sql("{}", &[name]).as_str().to_owned()).collect();
-    let refuted: Vec<&str> = remade.iter().filter(|it| !it.is_proven).map(|it| &*it.name).collect();
-    sqlx::query(
+    let rows = sqlx::query(
         r#"select k.conname::text as name,
                   cn.nspname::text as child_schema, c.relname::text as child, c.relkind = 'p' as child_partitioned,
                   pn.nspname::text as parent_schema, p.relname::text as parent, p.relkind = 'p' as parent_partitioned,
@@ -159,15 +174,16 @@ async fn keys_touching(
                join pg_operator o on o.oid = u.operator
                join pg_namespace n on n.oid = o.oprnamespace
            ) columns
-           where k.contype = 'f' and k.conparentid = 0 and (k.convalidated or k.conname = any($2))
+           where k.contype = 'f' and k.conparentid = 0 and (k.convalidated or $2::text[] is null or k.conname = any($2))
              -- A partition can have keys of its own, in both directions.
              and (coalesce(pg_partition_root(k.conrelid), k.conrelid) = any($1::text[]::regclass[]::oid[])
                   or coalesce(pg_partition_root(k.confrelid), k.confrelid) = any($1::text[]::regclass[]::oid[]))
            order by 2, 3, 1"#,
     )
     .bind(&names)
-    .bind(&refuted)
+    .bind(refuted)
     .fetch_all(connection)
     .await
-    .map_err(doing("read the foreign keys"))
+    .map_err(doing("read the foreign keys"))?;
+    Ok(rows.iter().map(Key::new).collect())
 }
