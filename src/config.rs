@@ -30,6 +30,8 @@ pub struct Config {
     /// `TANDEM_PG_BIN`: the folder to take pg_dump from, before all others.
     pub pg_bin: Option<PathBuf>,
     pub scope: ScopeSettings,
+    /// `SYNC_BATCH_SIZE`, 500: rows of one JSON message, with the method `rows`.
+    pub batch_size: usize,
 }
 
 /// By which tables and columns a sync of a part knows the part; what is not set is found by its usual name.
@@ -81,7 +83,7 @@ pub enum ConfigError {
 }
 
 /// The settings, their names and what they mean, in the order of the README.
-pub const SETTINGS: [&str; 12] = [
+pub const SETTINGS: [&str; 13] = [
     "DATABASE_URL",
     "TANDEM_LISTEN",
     "TANDEM_NAME",
@@ -94,6 +96,7 @@ pub const SETTINGS: [&str; 12] = [
     "TANDEM_BUSINESS_TABLE",
     "TANDEM_DEMO_COLUMN",
     "TANDEM_AUDIT_TABLES",
+    "SYNC_BATCH_SIZE",
 ];
 
 impl Config {
@@ -134,6 +137,7 @@ impl Config {
                 demo_column: setting("TANDEM_DEMO_COLUMN"),
                 audit_tables: parse_list(&setting("TANDEM_AUDIT_TABLES").unwrap_or_default()),
             },
+            batch_size: parse_batch_size(setting("SYNC_BATCH_SIZE"))?,
             name,
         })
     }
@@ -243,6 +247,14 @@ fn check_database_url(text: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
+fn parse_batch_size(text: Option<String>) -> Result<usize, ConfigError> {
+    let Some(text) = text else { return Ok(500) };
+    text.parse()
+        .ok()
+        .filter(|size| (1..=100_000).contains(size))
+        .ok_or_else(|| wrong("SYNC_BATCH_SIZE", format!("`{text}` is not a number of rows from 1 to 100000")))
+}
+
 fn parse_list(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
@@ -342,6 +354,7 @@ mod tests {
             ("TANDEM_PEERS", "a=http://u:hunter2@x", "scheme, host and port"),
             ("TANDEM_PEERS", "a,a", "twice"),
             ("TANDEM_NAME", "a\nb", "TANDEM_NAME"),
+            ("SYNC_BATCH_SIZE", "0", "SYNC_BATCH_SIZE"),
             ("SYNC_REGISTRATION_KEY", "short", "16 characters"),
         ] {
             let error = load(&[(name, value)]).err().unwrap();

@@ -281,8 +281,8 @@ impl Engine {
         Ok(wire::Accepted { status: session.progress.status() })
     }
 
-    /// A numbered message about rows that differ, and the answer to it; None when that takes longer.
-    pub async fn delta(
+    /// A numbered message about rows that differ or with rows, and the answer to it; None when that takes longer.
+    pub async fn exchange(
         &self,
         caller: &Caller,
         session: &SessionId,

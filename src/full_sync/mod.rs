@@ -3,10 +3,12 @@
 mod contact;
 mod delta;
 mod errors;
+mod line;
 mod pull;
 mod push;
 mod request;
 mod respond;
+mod rows;
 mod session;
 mod slot;
 mod source;
@@ -99,17 +101,24 @@ impl FullSync {
 
     /// Starts a sync from here: asks the peer first, so that a busy or unreachable peer is the answer to this call.
     pub(crate) async fn start(&self, request: SyncRequest, started_by: &str) -> Result<SessionId, SyncError> {
-        refuse_unsupported(request.method, &request.options)?;
+        refuse_unsupported(&request.options)?;
         let client = self.node.peers.client(&request.peer)?;
         let opening = self.slot.open()?;
         let id = new_id();
         let claim = self.claim(&id).await?;
 
+        let (method, reason) = match request::method(&client, &request, &id).await {
+            Ok(chosen) => chosen,
+            Err(error) => {
+                claim.release().await;
+                return Err(error);
+            }
+        };
         let invitation = Invitation {
             protocol: PROTOCOL,
             session_id: id.clone(),
             started_by: started_by.to_owned(),
-            method: request.method,
+            method,
             options: request.options.clone(),
         };
         let asked = client.invite(request.action, &invitation).await;
@@ -118,15 +127,9 @@ impl FullSync {
             return Err(error.into());
         }
 
-        let status = self.status(
-            &id,
-            request.action,
-            &request.peer,
-            started_by,
-            true,
-            request.method,
-            request.options,
-        );
+        let mut status =
+            self.status(&id, request.action, &request.peer, started_by, true, method, request.options);
+        reason.clone_into(&mut status.reason);
         let session = self.open(opening, status, claim).await?;
         self.spawn(session.clone(), async move {
             let work = async {
@@ -151,7 +154,7 @@ impl FullSync {
         request: Invitation,
     ) -> Result<Accepted, SyncError> {
         check_protocol(peer, request.protocol)?;
-        refuse_unsupported(request.method, &request.options)?;
+        refuse_unsupported(&request.options)?;
         // Of two nodes that start against each other, the one whose name comes first gets its way.
         let opening = if *peer < *self.node.config.name {
             self.slot.open_after_opening().await?

@@ -1,7 +1,10 @@
 //! What another node or an admin asks for -> whether this version can do it.
 
 use crate::model::wire::PROTOCOL;
-use crate::model::{Code, ConflictPolicy, DeletePolicy, Method, RowErrors, SyncError, SyncOptions};
+use crate::model::{
+    Code, ConflictPolicy, DeletePolicy, Method, RowErrors, SessionId, SyncError, SyncOptions, SyncRequest,
+};
+use crate::peer::Client;
 
 pub(super) fn check_protocol(peer: &str, protocol: u32) -> Result<(), SyncError> {
     if protocol == PROTOCOL {
@@ -15,10 +18,8 @@ pub(super) fn check_protocol(peer: &str, protocol: u32) -> Result<(), SyncError>
 }
 
 /// What this version cannot do is refused, never quietly done differently.
-pub(super) fn refuse_unsupported(method: Method, options: &SyncOptions) -> Result<(), SyncError> {
-    let what = if method == Method::Rows {
-        format!("the method `{}`", method.as_str())
-    } else if options.conflicts != ConflictPolicy::Abort {
+pub(super) fn refuse_unsupported(options: &SyncOptions) -> Result<(), SyncError> {
+    let what = if options.conflicts != ConflictPolicy::Abort {
         "any other answer to conflicts than `abort`".to_owned()
     } else if options.row_errors != RowErrors::Strict {
         "setting bad rows aside (`isolate`)".to_owned()
@@ -40,6 +41,22 @@ fn refuse_contradiction(options: &SyncOptions) -> Result<(), SyncError> {
         .hint("Keep the target's rows (deletes: keep), or mirror whole tables, chosen by their names."));
     }
     Ok(())
+}
+
+/// The method to begin with, and why. Rows travel as JSON by themselves only where nothing else comes through: backup
+/// and delta both bring their rows as an archive.
+pub(super) async fn method(
+    client: &Client,
+    request: &SyncRequest,
+    id: &SessionId,
+) -> Result<(Method, &'static str), SyncError> {
+    if request.method == Method::Auto && !client.passes_archives(request.action, id).await? {
+        return Ok((
+            Method::Rows,
+            "Auto took rows: something between the two servers lets JSON through, but no archive",
+        ));
+    }
+    Ok((request.method, reason(request.method)))
 }
 
 /// Why the method is taken, as far as it is known at the start.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::delta::{self, Answer, Line};
+use super::delta::{self, Answer};
+use super::line::Line;
 use super::session::Session;
 use crate::archive::SpoolWriter;
 use crate::backup;
@@ -19,19 +20,7 @@ pub(super) async fn back_up(
     line: Option<Line<'_>>,
 ) -> Result<Arc<dyn Snapshot>, SyncError> {
     let progress = &session.progress;
-    progress.enter(Step::Backup, "Opens a snapshot");
-    let scope = progress.status().options.scope;
-    let snapshot = session
-        .node
-        .database
-        .snapshot(&session.id, View::Of(&scope))
-        .await
-        .map_err(|error| SyncError::from(error).at(Step::Backup))?;
-    show_tables(session, snapshot.catalog());
-    for note in snapshot.notes() {
-        progress.info(Step::Backup, note);
-    }
-    refuse_obstacles(session, &*snapshot).await.map_err(|error| error.at(Step::Backup))?;
+    let snapshot = open(session).await?;
     let spool = match line {
         None => spool,
         Some(line) => match delta::offer(session, &snapshot, line, spool).await? {
@@ -56,6 +45,25 @@ pub(super) async fn back_up(
             text::bytes(totals.archive_bytes)
         ),
     );
+    Ok(snapshot)
+}
+
+/// Opens the snapshot of what the session is about, and says what is in it.
+pub(super) async fn open(session: &Session) -> Result<Arc<dyn Snapshot>, SyncError> {
+    let progress = &session.progress;
+    progress.enter(Step::Backup, "Opens a snapshot");
+    let scope = progress.status().options.scope;
+    let snapshot = session
+        .node
+        .database
+        .snapshot(&session.id, View::Of(&scope))
+        .await
+        .map_err(|error| SyncError::from(error).at(Step::Backup))?;
+    show_tables(session, snapshot.catalog());
+    for note in snapshot.notes() {
+        progress.info(Step::Backup, note);
+    }
+    refuse_obstacles(session, &*snapshot).await.map_err(|error| error.at(Step::Backup))?;
     Ok(snapshot)
 }
 

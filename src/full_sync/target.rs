@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::delta::{self, Difference, Found, Line};
+use super::delta::{self, Difference, Found};
+use super::line::Line;
 use super::session::{Outcome, Session};
 use crate::archive::{ArchiveReader, Spool};
 use crate::compare;

@@ -8,6 +8,7 @@ mod faults;
 mod first_sync;
 mod full_sync;
 mod house;
+mod json_rows;
 mod one_at_a_time;
 mod random;
 mod sample;

@@ -92,7 +92,7 @@ impl PostgresSnapshot {
     /// The sets of chosen rows live in temporary tables: a connection of their own, which may write.
     async fn choose(&self, rule: &Rule) -> Result<(PgConnection, Chosen), DatabaseError> {
         let mut connection = self.connector.open(&self.session).await?;
-        sqlx::query("begin isolation level repeatable read")
+        sqlx::query("begin isolation level repeatable read read write")
             .execute(&mut connection)
             .await
             .map_err(doing("open a snapshot"))?;

@@ -2,8 +2,8 @@
 
 use futures::TryFutureExt;
 
+use super::super::line::Line;
 use super::super::session::Session;
-use super::line::Line;
 use super::message::{Ask, Offer, Sum};
 use crate::backup;
 use crate::catalog::{Catalog, TableName, takes};
