@@ -5,6 +5,7 @@ mod drift;
 mod initialise;
 mod name;
 mod order;
+mod scope;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,7 @@ pub use drift::{Finding, Severity, drift};
 pub use initialise::{Making, making, with_made};
 pub use name::TableName;
 pub use order::{Order, parents_first};
+pub use scope::{Globs, LEFT_OUT, narrow, takes, unmatched};
 
 /// The tables that a sync moves, and what it leaves out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

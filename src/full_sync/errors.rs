@@ -66,6 +66,7 @@ impl From<DatabaseError> for SyncError {
                 "Nothing was changed. These have seen the rows on their way and may have changed them: {}. Switch off what changes rows, or grant the right that `tandem doctor` names.",
                 by.join(", ")
             )),
+            DatabaseError::Scope { remedy, .. } => SyncError::new(Code::Refused, message).hint(remedy),
             DatabaseError::Dump { reason } => {
                 SyncError::new(Code::DumpFailed, format!("The program pg_dump failed: {reason}"))
                     .hint("The message is pg_dump's own. `tandem doctor` checks versions and rights.")

@@ -1,7 +1,8 @@
 //! What another node or an admin asks for -> whether this version can do it.
 
 use crate::model::wire::PROTOCOL;
-use crate::model::{Code, Direction, Method, Scope, SyncError, SyncOptions};
+use crate::model::{Code, DeletePolicy, Direction, Method, SessionId, SyncError, SyncOptions, SyncRequest};
+use crate::peer::Client;
 
 pub(super) fn check_protocol(peer: &str, protocol: u32) -> Result<(), SyncError> {
     if protocol == PROTOCOL {
@@ -12,19 +13,6 @@ pub(super) fn check_protocol(peer: &str, protocol: u32) -> Result<(), SyncError>
         format!("{peer} speaks protocol {protocol}, this server {PROTOCOL}."),
     )
     .hint("Run the same version of Tandem on both servers."))
-}
-
-/// What this version cannot do is refused, never quietly done differently.
-pub(super) fn refuse_unsupported(method: Method, options: &SyncOptions) -> Result<(), SyncError> {
-    let what = if method == Method::Rows {
-        format!("the method `{}`", method.as_str())
-    } else if options.scope != Scope::default() {
-        "a scope: only whole databases are synced".to_owned()
-    } else {
-        return Ok(());
-    };
-    Err(SyncError::new(Code::Refused, format!("This version does not know {what} yet."))
-        .hint("Leave the option out."))
 }
 
 /// Tables are made only where the target's own admin wants it: by starting the sync there, or by the setting.
@@ -44,6 +32,35 @@ pub(super) fn refuse_initialise(
     };
     Err(SyncError::new(Code::Forbidden, message)
         .hint("On the target, set TANDEM_ALLOW_INITIALISE=true, or start the sync from there unless it is set to false; or leave out the option initialise."))
+}
+
+/// A row that the scope leaves out on the source can be in it on the target: it was moved to another business, or the
+/// target's newest audit rows are older ones. To take it for a surplus row would delete what the source still has.
+pub(super) fn refuse_contradiction(options: &SyncOptions) -> Result<(), SyncError> {
+    if options.deletes == DeletePolicy::Mirror && options.scope.chooses_rows() {
+        return Err(SyncError::new(
+            Code::Refused,
+            "With only a part of the rows (one business, no demo data, newest audit rows) nobody can tell which rows of the target are surplus, so they cannot be deleted.",
+        )
+        .hint("Keep the target's rows (deletes: keep), or mirror whole tables, chosen by their names."));
+    }
+    Ok(())
+}
+
+/// The method to begin with, and why. Rows travel as JSON by themselves only where nothing else comes through: backup
+/// and delta both bring their rows as an archive.
+pub(super) async fn method(
+    client: &Client,
+    request: &SyncRequest,
+    id: &SessionId,
+) -> Result<(Method, &'static str), SyncError> {
+    if request.method == Method::Auto && !client.passes_archives(request.action, id).await? {
+        return Ok((
+            Method::Rows,
+            "Auto took rows: something between the two servers lets JSON through, but no archive",
+        ));
+    }
+    Ok((request.method, reason(request.method)))
 }
 
 /// Why the method is taken, as far as it is known at the start.

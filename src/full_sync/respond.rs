@@ -1,16 +1,20 @@
 //! The other end of a sync that a peer has started: the source of its pull, the target of its push.
 
-use super::delta::Line;
 use super::errors::internal;
+use super::line::{Line, Talk};
 use super::session::{Outcome, Session};
-use super::{source, target};
+use super::{rows, source, target};
+use crate::archive::SpoolWriter;
 use crate::model::{SyncError, SyncStatus};
 
 /// A peer pulls from us: the backup, the digests, and then its word on how it ended.
 pub(super) async fn serve_backup(session: &Session) -> Result<Outcome, SyncError> {
-    let writer = session.take_writer().await.ok_or_else(|| internal("the spool of a pull has no writer"))?;
-    let line = session.looks_for_differences().then(|| Line::called(session));
-    let snapshot = source::back_up(session, writer, line).await?;
+    let snapshot = if session.sends_rows() {
+        rows::offer(session, Line::called(session, Talk::Rows)).await?
+    } else {
+        let line = session.looks_for_differences().then(|| Line::called(session, Talk::Delta));
+        source::back_up(session, writer(session).await?, line).await?
+    };
     if session.verifies() {
         source::digests(session, &*snapshot).await?;
     }
@@ -22,9 +26,18 @@ pub(super) async fn serve_backup(session: &Session) -> Result<Outcome, SyncError
 
 /// A peer pushes to us: what it uploads is restored while it arrives.
 pub(super) async fn restore_upload(session: &Session) -> Result<Outcome, SyncError> {
-    let line = session.looks_for_differences().then(|| Line::called(session));
+    if session.sends_rows() {
+        let line = Line::called(session, Talk::Rows);
+        return rows::restore(session, line, writer(session).await?, session.spool()?).await;
+    }
+    let line = session.looks_for_differences().then(|| Line::called(session, Talk::Delta));
     let difference = target::difference(session, line).await?;
     target::restore(session, session.spool()?, difference).await
+}
+
+/// Taken away, so that no byte of an upload comes between.
+async fn writer(session: &Session) -> Result<SpoolWriter, SyncError> {
+    session.take_writer().await.ok_or_else(|| internal("the spool of a peer's sync has no writer"))
 }
 
 /// Waits for the starter's last report. Failures and cancels end the session through its stop.

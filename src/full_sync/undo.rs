@@ -113,6 +113,7 @@ pub(super) async fn undo(session: &Session, undone: SyncStatus, force: bool) -> 
         set_aside: left_alone,
         set_aside_rows: left_alone_rows,
         undo_until_us: merged.undo_until_us,
+        part: None,
     };
     let names: Vec<_> = tables.into_iter().map(|table| table.name).collect();
     node.database.analyze(&session.id, &names).await?;

@@ -262,6 +262,9 @@ pub struct SyncResult {
     /// Bytes of COPY text before compression.
     pub raw_bytes: u64,
     pub relation: Relation,
+    /// What the relation is about when it is not the whole database: `the chosen tables`, `business 3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
     /// The source in the snapshot that was synced; none when the comparison after the commit was switched off.
     pub source: Option<Fingerprint>,
     /// The target after the commit.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Scope;
+
 /// Which way the rows go, seen from this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -86,16 +88,6 @@ pub enum RowErrors {
     Strict,
     /// Bad rows are set aside and listed, the rest commits.
     Isolate,
-}
-
-/// Which part of the database is meant; empty means all of it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Scope {
-    /// Globs of table names (`public.order*`) to take; empty takes all.
-    pub include: Vec<String>,
-    /// Globs of table names to leave out.
-    pub exclude: Vec<String>,
 }
 
 /// A row named by its key.

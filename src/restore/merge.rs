@@ -211,7 +211,13 @@ async fn attempt(
         }
         let counts = &mut merged.tables[index];
         if counts.target_only > 0 && !plan.incoming[index].table.key().is_empty() {
-            counts.target_only_hash = Some(own_rows(&mut *transaction, index, &plan.incoming[index]).await?);
+            let (rows, hash) = own_rows(&mut *transaction, index, &plan.incoming[index]).await?;
+            counts.target_only_hash = Some(hash);
+            if plan.incoming[index].partial {
+                // Rows outside of the scope were not looked at: they are neither kept nor the target's own in it.
+                counts.target_only = rows;
+                progress.table(index, |table| table.target_only = rows);
+            }
         }
         progress.touch();
     }
@@ -256,12 +262,12 @@ async fn keep(
     })
 }
 
-/// The hash of the rows that only the target has: what its table's hash is greater by than the source's.
+/// The rows that only the target has, and what its table's hash is greater by than the source's.
 async fn own_rows(
     transaction: &mut dyn Merge,
     index: usize,
     incoming: &Incoming,
-) -> Result<u128, RestoreError> {
+) -> Result<(u64, u128), RestoreError> {
     let mut hasher = TableHasher::new(&incoming.columns);
     let mut rows = transaction.own_rows(index).await?;
     while let Some(chunk) = rows.try_next().await? {
@@ -270,5 +276,5 @@ async fn own_rows(
             reason: cause.to_string(),
         })?;
     }
-    Ok(hasher.finish().1)
+    Ok(hasher.finish())
 }

@@ -2,7 +2,7 @@
 
 use super::RestoreError;
 use crate::archive::Manifest;
-use crate::catalog::{Catalog, Making, Severity, Table, drift, making, parents_first, with_made};
+use crate::catalog::{Catalog, Making, Severity, Table, drift, making, parents_first, takes, with_made};
 use crate::database::Incoming;
 use crate::model::{Skipped, SyncOptions};
 
@@ -20,21 +20,12 @@ pub(crate) struct Plan {
     pub making: Making,
 }
 
-/// What happens to tables that the target lacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Absent {
-    Refuse,
-    Make,
-}
-
-impl Absent {
-    pub(crate) fn of(options: &SyncOptions) -> Self {
-        if options.initialise { Absent::Make } else { Absent::Refuse }
-    }
-}
-
 /// Reads nothing but the two descriptions: nothing has been written yet when this refuses.
-pub(crate) fn plan(manifest: &Manifest, target: &Catalog, absent: Absent) -> Result<Plan, RestoreError> {
+pub(crate) fn plan(
+    manifest: &Manifest,
+    target: &Catalog,
+    options: &SyncOptions,
+) -> Result<Plan, RestoreError> {
     let source: Catalog =
         serde_json::from_value(manifest.catalog.clone()).map_err(|cause| RestoreError::Schema {
             reasons: vec![format!("The source's description cannot be read ({cause}).")],
@@ -42,9 +33,9 @@ pub(crate) fn plan(manifest: &Manifest, target: &Catalog, absent: Absent) -> Res
         })?;
     let (mut reasons, mut remedies, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     let mut findings = Vec::new();
-    let making = match absent {
-        Absent::Make => making(&source, target, &mut findings),
-        Absent::Refuse => Making::default(),
+    let making = match options.initialise {
+        true => making(&source, target, &mut findings),
+        false => Making::default(),
     };
     notes.extend(
         making.tables.iter().map(|(table, _)| {
@@ -67,6 +58,9 @@ pub(crate) fn plan(manifest: &Manifest, target: &Catalog, absent: Absent) -> Res
     }
     let mut incoming = Vec::with_capacity(manifest.sections.len());
     for section in &manifest.sections {
+        if !takes(&options.scope, &section.table) {
+            reasons.push(format!("Table {} was sent, but is not part of the scope.", section.table));
+        }
         // Only tables that both descriptions know: an archive cannot name any other.
         let (Some(table), Some(theirs)) = (target.table(&section.table), source.table(&section.table)) else {
             if reasons.is_empty() {
@@ -111,6 +105,23 @@ mod tests {
     use super::*;
     use crate::archive::{FORMAT, Order, Section};
     use crate::catalog::TableName;
+    use crate::model::Scope;
+
+    #[test]
+    fn an_archive_with_a_table_outside_of_the_scope_is_refused() {
+        let text = r#"{"tables": [{"name": {"schema": "public", "name": "staff"}, "columns": [], "primary_key": [],
+            "uniques": [], "foreign_keys": [], "partitioned": false, "triggers": [], "row_security": false}]}"#;
+        let catalog: Catalog = serde_json::from_str(text).expect("this is a catalog");
+        let manifest = crate::backup::manifest(&catalog);
+        let scope = Scope { exclude: vec!["staff".to_owned()], ..Scope::default() };
+        let options = SyncOptions { scope, ..SyncOptions::default() };
+
+        assert!(plan(&manifest, &catalog, &SyncOptions::default()).is_ok());
+        let Err(RestoreError::Schema { reasons, .. }) = plan(&manifest, &catalog, &options) else {
+            panic!("it was not refused")
+        };
+        assert!(reasons[0].contains("public.staff") && reasons[0].contains("scope"), "{reasons:?}");
+    }
 
     /// The target's catalog never holds a table of Tandem's own, so that no archive can name one.
     #[test]
@@ -130,7 +141,8 @@ mod tests {
                 }],
             };
 
-            let refused = plan(&manifest, &Catalog::default(), Absent::Make);
+            let options = SyncOptions { initialise: true, ..SyncOptions::default() };
+            let refused = plan(&manifest, &Catalog::default(), &options);
 
             let Err(RestoreError::Schema { reasons, .. }) = refused else { panic!("it was not refused") };
             assert!(reasons[0].contains("tandem.session"), "{reasons:?}");

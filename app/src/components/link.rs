@@ -64,7 +64,8 @@ pub fn EndedLink(status: SyncStatus) -> impl IntoView {
 #[component]
 fn Committed(relation: Relation, status: SyncStatus) -> impl IntoView {
     let (source, target) = text::source_and_target(status.direction, &status.local, &status.peer);
-    let sentence = text::relation(&relation, source, target);
+    let part = status.result.as_ref().and_then(|result| result.part.as_deref());
+    let sentence = text::relation(&relation, part, source, target);
     let (word, seal, wire, sign) = match relation {
         Relation::Identical => ("Identical", "seal seal--ok", "wire wire--equal", None),
         Relation::Contains { .. } => {

@@ -24,6 +24,7 @@ mod preflight;
 mod preview;
 mod rebuild;
 mod rights;
+mod scope;
 mod sequences;
 mod set_aside;
 mod snapshot;
@@ -46,10 +47,11 @@ use sqlx::{ConnectOptions, Connection, Row as _};
 
 use super::{
     Claim, Database, DatabaseError, Facts, Held, Incoming, Row, Snapshot, Staging, Statement, Undoing, Usage,
+    View,
 };
 use crate::archive::SequenceValue;
 use crate::catalog::{Catalog, Making, TableName};
-use crate::config::{Config, Secret};
+use crate::config::{Config, ScopeSettings, Secret};
 use crate::model::{Check, SessionId};
 use crate::sql::sql;
 use connect::{Connector, NAME_PREFIX, session_name};
@@ -64,6 +66,7 @@ pub(crate) struct Postgres {
     pool: PgPool,
     product: String,
     pg_bin: Option<PathBuf>,
+    scope: ScopeSettings,
 }
 
 impl Postgres {
@@ -99,7 +102,8 @@ impl Postgres {
             .map_err(|cause| error::connecting(&cause))?;
         // `15.18 (Debian 15.18-0+deb12u1)` -> `15.18`
         let product = format!("PostgreSQL {}", version.split_whitespace().next().unwrap_or_default());
-        Ok(Self { connector, pool, product, pg_bin: config.pg_bin.clone() })
+        let (pg_bin, scope) = (config.pg_bin.clone(), config.scope.clone());
+        Ok(Self { connector, pool, product, pg_bin, scope })
     }
 }
 
@@ -142,8 +146,14 @@ impl Database for Postgres {
         Ok(catalog)
     }
 
-    async fn snapshot(&self, session: &SessionId) -> Result<Arc<dyn Snapshot>, DatabaseError> {
-        Ok(Arc::new(snapshot::PostgresSnapshot::open(&self.connector, session, self.pg_bin.clone()).await?))
+    async fn snapshot(
+        &self,
+        session: &SessionId,
+        view: View<'_>,
+    ) -> Result<Arc<dyn Snapshot>, DatabaseError> {
+        let (connector, pg_bin) = (&self.connector, self.pg_bin.clone());
+        let opened = snapshot::PostgresSnapshot::open(connector, session, pg_bin, view, &self.scope);
+        Ok(Arc::new(opened.await?))
     }
 
     async fn demand_write(&self, session: &SessionId, tables: &[TableName]) -> Result<(), DatabaseError> {

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
-pub(super) use left_out::{disordered_partition, partitions_elsewhere};
+pub(super) use left_out::{disordered_partition, partitions_elsewhere, with_partitions};
 
 use super::super::{DatabaseError, skipped as skip};
 use super::error::doing;
