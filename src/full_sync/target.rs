@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::additive;
 use super::delta::{self, Difference, Found, Line};
 use super::session::{Outcome, Session};
 use crate::archive::{ArchiveReader, Spool};
@@ -35,7 +36,7 @@ pub(super) async fn restore(
     progress.enter(Step::Convert, "Waits for the first rows");
     let (manifest, archive) =
         ArchiveReader::open(Box::pin(spool.read_from(0))).await.map_err(at(Step::Convert))?;
-    let target = database.catalog().await.map_err(at(Step::Convert))?;
+    let target = additive::catalog(session, &manifest).await.map_err(at(Step::Convert))?;
     let mut plan = restore::plan(&manifest, &target, Absent::of(&options)).map_err(at(Step::Convert))?;
     if let Some(difference) = &difference {
         restore::shape(&mut plan, &difference.parts).map_err(at(Step::Convert))?;

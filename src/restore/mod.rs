@@ -11,7 +11,7 @@ use crate::database::DatabaseError;
 
 pub(crate) use merge::{Counts, Merged, Options, merge};
 pub(crate) use part::{Outdated, Part, complete, shape};
-pub(crate) use plan::{Absent, Plan, plan};
+pub(crate) use plan::{Absent, Plan, lacking, plan};
 pub(crate) use stage::{Staged, stage};
 
 #[derive(Debug, thiserror::Error)]

@@ -36,6 +36,9 @@ struct Request {
     /// Make the tables that the target lacks; what cannot be made is listed
     #[arg(long)]
     initialise: bool,
+    /// Add columns and enum labels that the target lacks; they stay even if the sync fails
+    #[arg(long)]
+    additive: bool,
     /// Do not compare both databases once more after the commit; the exit code is then 1
     #[arg(long)]
     no_verify: bool,
@@ -88,6 +91,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Stop> {
                 Deletes::Mirror => DeletePolicy::Mirror,
             },
             initialise: wanted.initialise,
+            additive: wanted.additive,
             ..SyncOptions::default()
         },
     };

@@ -1,5 +1,6 @@
 //! PostgreSQL 13 and later behind the seam.
 
+mod additive;
 mod bypass;
 mod catalog;
 mod checks;
@@ -36,7 +37,7 @@ use sqlx::{ConnectOptions, Connection, Row as _};
 
 use super::{Claim, Database, DatabaseError, Facts, Held, Incoming, Row, Snapshot, Staging, Statement};
 use crate::archive::SequenceValue;
-use crate::catalog::{Catalog, Making, TableName};
+use crate::catalog::{Addition, Catalog, Making, TableName};
 use crate::config::{Config, Secret};
 use crate::model::{Check, SessionId};
 use crate::sql::sql;
@@ -149,6 +150,13 @@ impl Database for Postgres {
         let names: Vec<TableName> = tables.iter().map(|incoming| incoming.table.name.clone()).collect();
         self.demand_write(session, &names).await?;
         Ok(Box::new(staging::PostgresStaging::create(&self.connector, session, tables, making).await?))
+    }
+
+    async fn add(&self, session: &SessionId, additions: &[Addition]) -> Result<Vec<String>, DatabaseError> {
+        let mut connection = self.connector.open(session).await?;
+        let added = additive::add(&mut connection, additions).await?;
+        connection.close().await.map_err(doing("close a connection"))?;
+        Ok(added)
     }
 
     async fn rehearse(&self, session: &SessionId, making: &Making) -> Result<Vec<String>, DatabaseError> {

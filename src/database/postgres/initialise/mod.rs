@@ -13,7 +13,8 @@ use super::error::doing;
 use super::preflight;
 use crate::catalog::{Blueprint, Column, ForeignKey, Making, Strategy, Table, TableName};
 use crate::sql::{Ident, Sql, join, names, sql};
-use types::{create_type, define};
+use types::create_type;
+pub(super) use types::define;
 use words::{add_key, refer, sequence_terms, size};
 
 /// The statements that have made something, in order.
