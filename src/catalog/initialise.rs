@@ -141,7 +141,7 @@ fn names<'a>(table: &'a Table, blueprint: &'a Blueprint) -> Vec<&'a str> {
 }
 
 /// Every name is quoted where it is used; one that looks like a piece of SQL is left to a person all the same.
-fn is_plain(name: &str) -> bool {
+pub(super) fn is_plain(name: &str) -> bool {
     let fits = !name.is_empty() && name.len() <= 63;
     fits && !name.chars().any(|c| c.is_control() || "\"'`;\\()".contains(c))
 }

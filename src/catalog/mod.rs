@@ -1,5 +1,6 @@
 //! What a database contains, in terms that both kinds of database share.
 
+mod additive;
 mod blueprint;
 mod drift;
 mod initialise;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Skipped;
 
+pub use additive::{Addition, additions, with_added};
 pub use blueprint::{
     Blueprint, ColumnPlan, IntegerSize, KeyPlan, Partitioning, SequencePlan, Strategy, TypeForm, TypePlan,
     TypeRef,

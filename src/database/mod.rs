@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use crate::archive::SequenceValue;
-use crate::catalog::{Catalog, Finding, Making, Table, TableName};
+use crate::catalog::{Addition, Catalog, Finding, Making, Table, TableName};
 use crate::config::Config;
 use crate::model::{Check, Scope, SessionId, Skipped};
 
@@ -99,6 +99,9 @@ pub(crate) trait Database: Send + Sync {
 
     /// Drops what was kept for an undo longer than was asked for.
     async fn expire(&self) -> Result<(), DatabaseError>;
+
+    /// Adds what the target lacks, and commits that. Returns the statements.
+    async fn add(&self, session: &SessionId, additions: &[Addition]) -> Result<Vec<String>, DatabaseError>;
 
     /// The statements that would make the tables of `making`, tried and taken back.
     async fn rehearse(&self, session: &SessionId, making: &Making) -> Result<Vec<String>, DatabaseError>;

@@ -1,5 +1,6 @@
 //! The button: one sync at a time, started here or by a peer, and one place where it ends.
 
+mod additive;
 mod contact;
 mod delta;
 mod errors;

@@ -15,7 +15,8 @@ pub(super) fn check_protocol(peer: &str, protocol: u32) -> Result<(), SyncError>
     .hint("Run the same version of Tandem on both servers."))
 }
 
-/// Tables are made only where the target's own admin wants it: by starting the sync there, or by the setting.
+/// Tables are made, and columns added, only where the target's own admin wants it: by starting the sync there, or by the
+/// setting.
 pub(super) fn refuse_initialise(
     allow: Option<bool>,
     started_here: bool,
@@ -23,15 +24,16 @@ pub(super) fn refuse_initialise(
     options: &SyncOptions,
 ) -> Result<(), SyncError> {
     let is_target = direction == Direction::Pull;
-    if !options.initialise || !is_target || allow.unwrap_or(started_here) {
+    let changes_schema = options.initialise || options.additive;
+    if !changes_schema || !is_target || allow.unwrap_or(started_here) {
         return Ok(());
     }
     let message = match started_here {
-        true => "No sync may make tables in this server's database.",
-        false => "The target lets no other server make tables in its database.",
+        true => "No sync may make tables or columns in this server's database.",
+        false => "The target lets no other server make tables or columns in its database.",
     };
     Err(SyncError::new(Code::Forbidden, message)
-        .hint("On the target, set TANDEM_ALLOW_INITIALISE=true, or start the sync from there unless it is set to false; or leave out the option initialise."))
+        .hint("On the target, set TANDEM_ALLOW_INITIALISE=true, or start the sync from there unless it is set to false; or leave out the options initialise and additive."))
 }
 
 /// A row that the scope leaves out on the source can be in it on the target: it was moved to another business, or the

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::additive;
 use super::delta::{self, Difference, Found};
 use super::line::Line;
 use super::session::{Outcome, Session};
@@ -45,7 +46,7 @@ pub(super) async fn restore(
     progress.enter(Step::Convert, "Waits for the first rows");
     let (manifest, archive) =
         ArchiveReader::open(Box::pin(spool.read_from(0))).await.map_err(at(Step::Convert))?;
-    let target = database.catalog().await.map_err(at(Step::Convert))?;
+    let target = additive::catalog(session, &manifest).await.map_err(at(Step::Convert))?;
     let mut plan = restore::plan(&manifest, &target, &options).map_err(at(Step::Convert))?;
     if let Some(difference) = &difference {
         restore::shape(&mut plan, &difference.parts).map_err(at(Step::Convert))?;

@@ -118,6 +118,9 @@ pub struct SyncOptions {
     /// Make the tables that the target lacks. Left out when it is off: an older peer does not know it.
     #[serde(skip_serializing_if = "is_off")]
     pub initialise: bool,
+    /// Add columns and labels of enums that the target lacks, committed before the rows come.
+    #[serde(skip_serializing_if = "is_off")]
+    pub additive: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
@@ -137,6 +140,7 @@ impl Default for SyncOptions {
             undo: true,
             rows: Vec::new(),
             initialise: false,
+            additive: false,
         }
     }
 }

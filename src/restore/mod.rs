@@ -16,7 +16,7 @@ pub(crate) use choose::choose;
 pub(crate) use left_out::{LeftOuts, shown};
 pub(crate) use merge::{Merged, Options, merge};
 pub(crate) use part::{Outdated, Part, complete, shape};
-pub(crate) use plan::{Plan, plan};
+pub(crate) use plan::{Plan, lacking, plan};
 pub(crate) use preview::preview;
 pub(crate) use stage::{Staged, stage};
 

@@ -2,7 +2,10 @@
 
 use super::RestoreError;
 use crate::archive::Manifest;
-use crate::catalog::{Catalog, Making, Severity, Table, drift, making, parents_first, takes, with_made};
+use crate::catalog::{
+    Addition, Catalog, Making, Severity, Table, additions, drift, making, parents_first, takes, with_added,
+    with_made,
+};
 use crate::database::Incoming;
 use crate::model::{Skipped, SyncOptions};
 
@@ -26,11 +29,7 @@ pub(crate) fn plan(
     target: &Catalog,
     options: &SyncOptions,
 ) -> Result<Plan, RestoreError> {
-    let source: Catalog =
-        serde_json::from_value(manifest.catalog.clone()).map_err(|cause| RestoreError::Schema {
-            reasons: vec![format!("The source's description cannot be read ({cause}).")],
-            remedies: Vec::new(),
-        })?;
+    let source = described(manifest)?;
     let (mut reasons, mut remedies, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     let mut findings = Vec::new();
     let making = match options.initialise {
@@ -94,6 +93,26 @@ pub(crate) fn plan(
         ));
     }
     Ok(Plan { incoming, order: order.tables, skipped: source.skipped, notes, making })
+}
+
+/// What the target must get before rows of the source can come, when nothing else stands in the way.
+pub(crate) fn lacking(
+    manifest: &Manifest,
+    target: &Catalog,
+    options: &SyncOptions,
+) -> Result<Vec<Addition>, RestoreError> {
+    let additions = additions(&described(manifest)?, target);
+    if !additions.is_empty() {
+        plan(manifest, &with_added(target, &additions), options)?;
+    }
+    Ok(additions)
+}
+
+fn described(manifest: &Manifest) -> Result<Catalog, RestoreError> {
+    serde_json::from_value(manifest.catalog.clone()).map_err(|cause| RestoreError::Schema {
+        reasons: vec![format!("The source's description cannot be read ({cause}).")],
+        remedies: Vec::new(),
+    })
 }
 
 fn folds(table: &Table, column: &str) -> bool {

@@ -235,6 +235,23 @@ async fn a_failed_sync_leaves_no_table_behind() {
 }
 
 #[tokio::test]
+async fn a_sequence_that_the_target_has_stays_whose_it_is() {
+    let (source, target) = support::databases("empty", "empty").await;
+    source
+        .execute("create table a (id serial primary key); insert into a select from generate_series(1, 3)")
+        .await;
+    target.execute("create sequence a_id_seq; create table mine (id int default nextval('a_id_seq'))").await;
+    source.execute("create table mine (id int)").await;
+    let (_north, south) = nodes(&source, &target).await;
+
+    let status = south.sync("pull", "north", &initialise()).await;
+
+    assert_eq!(status.phase, Phase::Verified, "{:?}", status.error);
+    target.execute("drop table a").await;
+    assert_eq!(target.value::<i64>("select nextval('a_id_seq')").await, 4);
+}
+
+#[tokio::test]
 async fn without_the_option_a_missing_table_is_refused_and_the_option_is_named() {
     let (source, target) = support::databases("chinook", "empty").await;
     let (_north, south) = nodes(&source, &target).await;

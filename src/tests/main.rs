@@ -1,6 +1,7 @@
 //! Tests of the engine on real PostgreSQL servers that this binary starts itself.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in what it stands on too")]
 
+mod additive;
 mod archive;
 mod cluster;
 mod delta;

@@ -49,6 +49,9 @@ struct Request {
     /// Make the tables that the target lacks; what cannot be made is listed
     #[arg(long)]
     initialise: bool,
+    /// Add columns and enum labels that the target lacks; they stay even if the sync fails
+    #[arg(long)]
+    additive: bool,
     /// Do not compare both databases once more after the commit; the exit code is then 1
     #[arg(long)]
     no_verify: bool,
@@ -144,6 +147,7 @@ pub(crate) async fn run(arguments: Arguments, kind: Kind) -> Result<ExitCode, St
                 without_demo: wanted.without_demo,
                 audit_limit: wanted.audit_limit,
             },
+            additive: wanted.additive,
             ..SyncOptions::default()
         },
     };

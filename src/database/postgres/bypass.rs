@@ -137,9 +137,9 @@ impl Bypass {
         touched: &[TableName],
     ) -> Result<Vec<String>, DatabaseError> {
         if self.rights.mode != Mode::Replica {
-            let valid: Vec<Key> = self.keys.drain(..).filter(|key| key.is_valid).collect();
-            let mut found = foreign_keys::sentences(connection, &valid).await?;
-            found.extend(foreign_keys::orphans(connection, touched, &[]).await?);
+            let asked = self.keys.drain(..).filter(|key| key.is_valid && key.is_readable);
+            let mut found = foreign_keys::sentences(connection, &asked.collect::<Vec<_>>()).await?;
+            found.extend(foreign_keys::orphans_beside_checks(connection, touched).await?);
             if !found.is_empty() {
                 return Ok(found);
             }

@@ -20,9 +20,18 @@ pub(super) async fn orphans(
     let again = |key: &Key| remade.iter().find(|it| it.child == key.child && it.name == key.name);
     keys.retain(|key| match again(key) {
         Some(remade) => !remade.is_proven,
-        // What we may not read the server has checked.
-        None => key.is_valid && (key.is_readable || !key.is_enforced),
+        None => key.is_valid,
     });
+    sentences(connection, &keys).await
+}
+
+/// The same where the server has checked its keys row by row: what we may not read needs no other look.
+pub(super) async fn orphans_beside_checks(
+    connection: &mut PgConnection,
+    tables: &[TableName],
+) -> Result<Vec<String>, DatabaseError> {
+    let mut keys = touching(connection, tables).await?;
+    keys.retain(|key| key.is_valid && (key.is_readable || !key.is_enforced));
     sentences(connection, &keys).await
 }
 

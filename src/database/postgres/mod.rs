@@ -1,5 +1,6 @@
 //! PostgreSQL 13 and later behind the seam.
 
+mod additive;
 mod bypass;
 mod catalog;
 mod checks;
@@ -50,7 +51,7 @@ use super::{
     View,
 };
 use crate::archive::SequenceValue;
-use crate::catalog::{Catalog, Making, TableName};
+use crate::catalog::{Addition, Catalog, Making, TableName};
 use crate::config::{Config, ScopeSettings, Secret};
 use crate::model::{Check, SessionId};
 use crate::sql::sql;
@@ -195,6 +196,13 @@ impl Database for Postgres {
 
     async fn expire(&self) -> Result<(), DatabaseError> {
         images::expire(&self.pool).await
+    }
+
+    async fn add(&self, session: &SessionId, additions: &[Addition]) -> Result<Vec<String>, DatabaseError> {
+        let mut connection = self.connector.open(session).await?;
+        let added = additive::add(&mut connection, additions).await?;
+        connection.close().await.map_err(doing("close a connection"))?;
+        Ok(added)
     }
 
     async fn rehearse(&self, session: &SessionId, making: &Making) -> Result<Vec<String>, DatabaseError> {

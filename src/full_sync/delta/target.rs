@@ -2,6 +2,7 @@
 
 use futures::TryFutureExt;
 
+use super::super::additive;
 use super::super::line::Line;
 use super::super::session::Session;
 use super::message::{Ask, Offer, Sum};
@@ -47,9 +48,10 @@ pub(in super::super) async fn find(session: &Session, mut line: Line<'_>) -> Res
     let source: Catalog = serde_json::from_str(&source).map_err(|cause| line.nonsense(&cause))?;
     let database = &session.node.database;
     // Refuses what cannot be synced before anything is read.
-    let catalog = database.catalog().await.map_err(at_convert)?;
+    let manifest = backup::manifest(&source);
+    let catalog = additive::catalog(session, &manifest).await.map_err(at_convert)?;
     let options = progress.status().options;
-    let plan = restore::plan(&backup::manifest(&source), &catalog, &options).map_err(at_convert)?;
+    let plan = restore::plan(&manifest, &catalog, &options).map_err(at_convert)?;
     let names: Vec<TableName> = plan.incoming.iter().map(|incoming| incoming.table.name.clone()).collect();
     database.demand_write(&session.id, &names).await.map_err(at_convert)?;
 

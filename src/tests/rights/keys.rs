@@ -195,3 +195,54 @@ async fn a_key_of_somebody_elses_table_stays_and_may_do_no_harm() {
     assert_eq!(pair.pull(&mirror()).await.phase, Phase::Verified);
     assert_eq!(pair.target.value::<i64>("select count(*) from theirs").await, 1);
 }
+
+#[tokio::test]
+async fn an_owner_waits_for_readers_only_when_there_is_a_row_to_write() {
+    let schema = "create table parent (id int primary key, name text);
+                  create table child (id int primary key, parent int references parent);";
+    let pair = pair(
+        Role::Owner,
+        &format!("{schema} insert into parent values (1, 'new'); insert into child values (1, 1)"),
+        &format!("{schema} insert into parent values (1, 'old')"),
+    )
+    .await;
+    let mut reader = pair.target.connect().await;
+    let hold = "set application_name = 'a long report'; begin; select count(*) from child; select count(*) from parent";
+    sqlx::raw_sql(hold).execute(&mut reader).await.unwrap();
+
+    pair.refused(&keep(), Step::Restore, Code::Locked, &["a long report", "pid"]).await;
+
+    sqlx::raw_sql("commit").execute(&mut reader).await.unwrap();
+    pair.verified(&keep()).await;
+
+    // Nothing to write: the reader is in nobody's way.
+    sqlx::raw_sql(hold).execute(&mut reader).await.unwrap();
+    let status = pair.south.sync_by("backup", "pull", "north", &keep()).await;
+    assert_eq!(status.phase, Phase::Verified, "{:?}", status.error);
+    sqlx::raw_sql("commit").execute(&mut reader).await.unwrap();
+}
+
+#[tokio::test]
+async fn in_replica_role_a_key_that_cannot_be_read_is_never_taken_for_kept() {
+    let schema = "create table parent (id int primary key)";
+    let pair = pair(
+        Role::Granted,
+        &format!("{schema}; insert into parent values (1)"),
+        &format!("{schema}; insert into parent values (1), (2)"),
+    )
+    .await;
+    pair.target
+        .execute(
+            "create table theirs (id int primary key, parent int constraint theirs_up references parent);
+             insert into theirs values (1, 2)",
+        )
+        .await;
+    let unverified = SyncOptions { verify: false, ..mirror() };
+
+    let error = pair.south.sync_by("backup", "pull", "north", &unverified).await.error.unwrap();
+
+    assert_eq!((error.code, error.step), (Code::MissingRight, Some(Step::Restore)), "{error:?}");
+    assert_says(&error.message, &["theirs_up", "public.theirs"]);
+    assert_eq!(pair.target.value::<i64>("select count(*) from parent").await, 2);
+    Role::Granted.gone(&pair.target).await;
+}

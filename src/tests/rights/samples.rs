@@ -1,4 +1,4 @@
-//! Whole databases with each right: by every method, from empty and from drifted, and again.
+//! Whole databases with each right: by delta and by backup, from empty and from drifted, and again.
 
 use tandem::model::{Phase, Relation};
 
@@ -24,12 +24,12 @@ async fn definitions(database: &Database) -> String {
         .await
 }
 
-/// By every method, proven, with the schema as it was; and again without a statement that changes anything.
-async fn becomes_equal(role: Role, source: Database, target: Database) {
+/// Proven, with the schema as it was; and again without a statement that changes anything.
+async fn becomes_equal(method: &str, role: Role, source: Database, target: Database) {
     let pair = between(role, source, target).await;
     let schema = definitions(&pair.target).await;
 
-    let status = pair.south.sync_by("backup", "pull", "north", &mirror()).await;
+    let status = pair.south.sync_by(method, "pull", "north", &mirror()).await;
 
     assert_eq!(status.phase, Phase::Verified, "{role:?}: {:?} {}", status.error, status.message);
     assert_eq!(status.result.as_ref().unwrap().relation, Relation::Identical);
@@ -63,7 +63,7 @@ async fn pagila_that_has_drifted_becomes_equal_with_all_rights() {
     for role in [Role::Superuser, Role::Granted, Role::Owner] {
         let (source, target) = support::databases("pagila", "pagila").await;
         target.drift().await;
-        becomes_equal(role, source, target).await;
+        becomes_equal("delta", role, source, target).await;
     }
 }
 
@@ -72,17 +72,19 @@ async fn the_shop_that_has_drifted_becomes_equal_with_all_rights() {
     for role in [Role::Superuser, Role::Granted, Role::Owner] {
         let (source, target) = support::databases("shop", "shop").await;
         target.drift().await;
-        becomes_equal(role, source, target).await;
+        becomes_equal("backup", role, source, target).await;
     }
 }
 
 #[tokio::test]
 async fn drifted_samples_become_equal_with_plain_rights() {
-    for sample in ["pagila", "shop", "chinook_identity"] {
+    for (method, sample) in
+        [("delta", "pagila"), ("backup", "pagila"), ("delta", "shop"), ("backup", "chinook_identity")]
+    {
         let (source, target) = support::databases(sample, sample).await;
         target.execute(OPEN_SHOP_AND_PAGILA).await;
         target.drift().await;
-        becomes_equal(Role::Plain, source, target).await;
+        becomes_equal(method, Role::Plain, source, target).await;
     }
 }
 
@@ -96,7 +98,7 @@ async fn an_owner_and_a_plain_role_write_on_older_and_newer_servers() {
                 target.execute(OPEN_SHOP_AND_PAGILA).await;
             }
             target.drift().await;
-            becomes_equal(role, source, target).await;
+            becomes_equal("delta", role, source, target).await;
         }
     }
 }
@@ -108,6 +110,6 @@ async fn an_empty_database_is_filled_with_any_rights() {
         if role == Role::Plain {
             target.execute(OPEN_SHOP_AND_PAGILA).await;
         }
-        becomes_equal(role, source, target).await;
+        becomes_equal("backup", role, source, target).await;
     }
 }

@@ -13,7 +13,8 @@ use super::error::doing;
 use super::preflight;
 use crate::catalog::{Blueprint, Column, ForeignKey, Making, Strategy, Table, TableName};
 use crate::sql::{Ident, Sql, join, names, sql};
-use types::{create_type, define};
+use types::create_type;
+pub(super) use types::define;
 use words::{add_key, refer, sequence_terms, size};
 
 /// The statements that have made something, in order.
@@ -80,6 +81,8 @@ async fn make_table(
     let what = format!("make the table {}", table.name);
     let by_default = |column: &Column| column.identity.is_none();
     let pairs = || table.columns.iter().zip(&blueprint.columns);
+    // One that was there before stays whose it is, whatever the description says.
+    let mut new_sequences = Vec::new();
     for (_, plan) in pairs().filter(|(column, _)| by_default(column)) {
         if let Some(sequence) = &plan.sequence
             && !relation_exists(connection, &sequence.name).await?
@@ -87,6 +90,7 @@ async fn make_table(
             let (kind, terms) = (sql(size(sequence.size), &[]), sequence_terms(sequence));
             let statement = sql("create sequence {} as {} {}", &[&sequence.name, &kind, &terms]);
             made.run(connection, what.clone(), statement).await?;
+            new_sequences.push(&sequence.name);
         }
     }
     let mut columns = Vec::with_capacity(table.columns.len());
@@ -113,7 +117,9 @@ async fn make_table(
         made.run(connection, what.clone(), sql(rest, &[&partition, &table.name])).await?;
     }
     for (column, plan) in pairs().filter(|(column, _)| by_default(column)) {
-        if let Some(sequence) = plan.sequence.as_ref().filter(|sequence| sequence.owned) {
+        if let Some(sequence) =
+            plan.sequence.as_ref().filter(|it| it.owned && new_sequences.contains(&&it.name))
+        {
             let owner = sql("{}.{}", &[&table.name, &Ident(&column.name)]);
             let statement = sql("alter sequence {} owned by {}", &[&sequence.name, &owner]);
             made.run(connection, what.clone(), statement).await?;

@@ -37,7 +37,7 @@ pub(super) async fn create_type(
     })
 }
 
-pub(super) async fn define(
+pub(in super::super) async fn define(
     connection: &mut PgConnection,
     table: &TableName,
     column: &Column,
