@@ -97,8 +97,10 @@ impl PostgresSnapshot {
             .await
             .map_err(doing("open a snapshot"))?;
         self.join(&mut connection).await?;
-        let chosen = rule.choose(&mut connection).await?;
-        Ok((connection, chosen))
+        match rule.choose(&mut connection).await {
+            Ok(chosen) => Ok((connection, chosen)),
+            Err(error) => Err(locks::named_after(error, &mut connection, &[]).await),
+        }
     }
 
     /// Rows of a table that is read in part, after all earlier ones: there is one connection for them.

@@ -152,13 +152,7 @@ impl Sender<'_> {
             let which = first.row.map(|row| format!(", row {row}")).unwrap_or_default();
             return Err(SyncError::new(
                 Code::RowRefused,
-                format!(
-                    "{} refused {} in message {}{which}: {}.",
-                    self.session.peer,
-                    text::counted(receipt.refused.len() as u64, "row", "rows"),
-                    receipt.number,
-                    first.reason
-                ),
+                format!("{} refused message {}{which}: {}.", self.session.peer, receipt.number, first.reason),
             )
             .hint("Nothing was changed. Start the sync again, or take the method backup."));
         }

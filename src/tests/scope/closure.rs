@@ -76,3 +76,30 @@ async fn what_hangs_on_the_audit_rows_that_are_left_is_closed() {
     assert_eq!(count(&target, "note").await, 3);
     assert_no_orphan(&target).await;
 }
+
+/// A reader that leaves in the middle takes the connection with it on which the rows were chosen.
+#[tokio::test]
+async fn a_row_that_is_too_long_to_be_compared_loses_no_other_row_of_the_part() {
+    let (source, target) = web().await;
+    let (_north, south) = nodes(&source, &target).await;
+    source
+        .execute(
+            "create table paper (id integer primary key, company text references company, text text);
+             insert into paper select n, case when n % 2 = 0 then 'b' else 'c' end, 'paper ' || n
+             from generate_series(1, 2000) n",
+        )
+        .await;
+    target
+        .execute("create table paper (id integer primary key, company text references company, text text)")
+        .await;
+    let options = of(business("b"));
+    assert_verified(&south.sync("pull", "north", &options).await);
+    source.execute("update paper set text = repeat(md5('long'), 400000) where id = 10; update visit_log set before = null where id = 3").await;
+
+    let status = south.sync_by("delta", "pull", "north", &options).await;
+
+    assert_verified(&status);
+    assert_eq!(count(&target, "paper").await, 1000);
+    assert_eq!(count(&target, "paper where length(text) > 12000000").await, 1);
+    assert_eq!(count(&target, "visit_log where id = 3 and before is null").await, 1);
+}
