@@ -6,13 +6,42 @@ use leptos::prelude::*;
 /// Signed out meanwhile: the login page leads back to this one.
 pub fn go_to_login() {
     #[cfg(feature = "hydrate")]
-    {
-        let location = window().location();
-        let next = location.pathname().unwrap_or_default();
-        if let Err(error) = location.set_href(&format!("/login?next={next}")) {
-            leptos::logging::warn!("cannot open the login page: {error:?}");
-        }
+    go(&format!("/login?next={}", window().location().pathname().unwrap_or_default()));
+}
+
+/// Opens a page of this server, as a link does that the browser follows by itself.
+#[cfg_attr(not(feature = "hydrate"), expect(unused_variables, reason = "only a browser can"))]
+pub fn go(path: &str) {
+    #[cfg(feature = "hydrate")]
+    if let Err(error) = window().location().set_href(path) {
+        leptos::logging::warn!("cannot open {path}: {error:?}");
     }
+}
+
+/// Asks the server for this page anew.
+pub fn reload() {
+    #[cfg(feature = "hydrate")]
+    if let Err(error) = window().location().reload() {
+        leptos::logging::warn!("cannot load this page anew: {error:?}");
+    }
+}
+
+/// The values of the boxes of a name that are ticked.
+#[cfg_attr(not(feature = "hydrate"), expect(unused_variables, reason = "only a browser can"))]
+pub fn ticked(name: &str) -> Vec<String> {
+    #[cfg(feature = "hydrate")]
+    {
+        let boxes = document().query_selector_all(&format!("input[name={name}]:checked"));
+        let value = |node: web_sys::Node| {
+            use wasm_bindgen::JsCast;
+            node.dyn_into::<web_sys::Element>().ok()?.get_attribute("value")
+        };
+        return boxes
+            .map(|boxes| (0..boxes.length()).filter_map(|index| value(boxes.item(index)?)).collect())
+            .unwrap_or_default();
+    }
+    #[cfg(not(feature = "hydrate"))]
+    Vec::new()
 }
 
 /// Opens a modal dialog; the browser moves the focus in and back.

@@ -6,12 +6,14 @@ use tandem::model::{LogLine, SyncResult, SyncStatus};
 use super::link::EndedLink;
 use super::log::Log;
 use super::proof::{PerTable, SessionFacts};
+use super::set_aside::SetAsideRows;
 use super::sides;
 use super::stage::Stage;
 use super::steps::Steps;
 use super::stopped::{AsItWas, Stopped};
 use super::throughput::Throughput;
 use super::totals::Totals;
+use super::undo::Undoing;
 use crate::live::use_live;
 
 #[component]
@@ -40,10 +42,10 @@ pub fn Report(status: SyncStatus, log: Vec<LogLine>) -> impl IntoView {
 #[component]
 fn Committed(result: SyncResult, status: SyncStatus, log: Vec<LogLine>) -> impl IntoView {
     view! {
-        <Totals result status=status.clone()/>
+        <Totals result=result.clone() status=status.clone()/>
         <div class="split">
-            <div><PerTable status=status.clone()/><Log lines=log/></div>
-            <div><SessionFacts status=status.clone()/><Throughput status=Signal::stored(status)/></div>
+            <div><SetAsideRows result kind=status.kind/><PerTable status=status.clone()/><Log lines=log/></div>
+            <div><Undoing status=status.clone()/><SessionFacts status=status.clone()/><Throughput status=Signal::stored(status)/></div>
         </div>
     }
     .into_any()

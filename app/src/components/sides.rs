@@ -1,7 +1,8 @@
 //! What is known → what the two cards of the stage say, for each state of the page.
 
 use tandem::model::{
-    Comparison, DatabaseFacts, Direction, Fingerprint, Peer, Phase, Relation, Step, StepState, SyncStatus,
+    Comparison, DatabaseFacts, Direction, Fingerprint, Kind, Peer, Phase, Relation, Step, StepState,
+    SyncStatus,
 };
 
 use super::comb::Teeth;
@@ -83,11 +84,13 @@ pub fn running(
     let side = |role| {
         let bytes = format::bytes(status.bytes_done).to_string();
         let (badge, facts) = match role {
-            Role::Target if is_restoring => {
-                (Badge::WRITING, vec![("Rows staged", format::count(status.rows_done)), ("Received", bytes)])
-            }
             Role::Target => {
-                (Badge::STAGED, vec![("Rows staged", format::count(status.rows_done)), ("Received", bytes)])
+                let badge = match status.kind {
+                    Kind::Preview => Badge::LOOKED,
+                    _ if is_restoring => Badge::WRITING,
+                    _ => Badge::STAGED,
+                };
+                (badge, vec![("Rows staged", format::count(status.rows_done)), ("Received", bytes)])
             }
             Role::Source => {
                 let rows = status.rows_total.map_or("counting".to_owned(), format::count);
