@@ -8,6 +8,14 @@ use crate::format;
 
 pub const TITLE: &str = "Tandem";
 
+/// How a session ended.
+pub fn outcome(phase: Phase, kind: Kind) -> &'static str {
+    match (phase, kind) {
+        (Phase::Completed, Kind::Undo) => "Completed, some rows left alone",
+        _ => self::phase(phase),
+    }
+}
+
 pub fn phase(phase: Phase) -> &'static str {
     match phase {
         Phase::Running => "Running",
@@ -33,8 +41,8 @@ pub fn kind(kind: Kind) -> Option<&'static str> {
 
 /// What taking a sync back would do.
 pub fn undo(target: &str, back: u64, gone: u64) -> String {
-    let back = format::counted(back, "row of {} comes", "rows of {} come").replace("{}", target);
-    format!("{back} back as before, and {} that came go.", format::count(gone))
+    let back = format::counted(back, "row", "rows");
+    format!("Brings {back} of {target} back as before and removes the {} that came.", format::count(gone))
 }
 
 /// Between the two names, for who does not see the arrow.
@@ -92,6 +100,16 @@ pub fn relation(relation: &Relation, source: &str, target: &str) -> String {
             "It was not compared after the commit.".to_owned()
         }
         Relation::Unverified { reason } => format::sentence(reason),
+        Relation::Except { left_out, .. } => format!(
+            "{target} has every row of {source} but {}, listed below.",
+            format::counted(*left_out, "one", "rows")
+        ),
+        Relation::Chosen { rows } => {
+            format!(
+                "{} on {target} as on {source}.",
+                format::counted(*rows, "chosen row is", "chosen rows are")
+            )
+        }
         Relation::Restored => format!("The rows of {target} are as they were before."),
     }
 }

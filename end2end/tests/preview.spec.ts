@@ -36,33 +36,46 @@ test('the preview counts what the sync then does, survives a reload, and writes 
   expect([result!.inserted, result!.updated, result!.deleted, result!.unchanged]).toEqual(numbers.slice(0, 4));
 });
 
-test('a table unfolds to its rows, and marks those that are newer here', async ({ panel, page, servers }) => {
+test('a table unfolds to its rows, marks those that are newer here, and chosen ones go alone', async ({ panel, page, servers }) => {
+  // Four looks of a long page.
+  test.setTimeout(180_000);
   const { target, source } = servers;
   await inSync(target, source);
   await changed(source);
+  // A trigger of the shop sets `updated_at`.
   await sql(
     target.database_url,
-    `update customers set name = name || ' (here)', updated_at = now() + interval '1 day' where id in (2, 5);
-     update products set description = null where id = 3;
+    `update customers set full_name = full_name || ' (here)' where id in (2, 5);
+     update products set weight_kg = null where id = 3;
      insert into gift_cards (id, business_id, code, balance, expires_on)
      values (md5('mine')::uuid, 1, 'MINE', 7, date '2027-01-01')`,
   );
+  const names = `select id, full_name from customers where id in (2, 5) order by id`;
+  const [, fifth] = await sql(target.database_url, names);
+  const [second] = await sql(source.database_url, names);
   const session = await startPreview(target, 'pull', source.name, { deletes: 'mirror' });
   expect((await ended(target, session)).phase).toBe('previewed');
 
   await panel.open(`/history/${session}`);
 
-  const customers = page.getByRole('listitem').filter({ has: page.getByText('customers', { exact: false }) }).filter({ hasText: 'to update' });
-  await expect(customers.first()).toContainText('2 newer here');
-  await expect(page.getByText(`2 rows of ${target.name} are newer than what would replace them.`)).toBeVisible();
-  await customers.first().locator('summary').click();
-  const rows = customers.first().getByRole('table');
-  await expect(rows.getByRole('row').filter({ hasText: 'id 2' })).toContainText('newer here');
-  await expect(rows.getByRole('row', { name: /^name/ }).first()).toContainText('(here)');
-  for (const summary of await page.locator('.changes summary').all()) {
-    if ((await summary.locator('..').getAttribute('open')) === null) await summary.click();
-  }
+  await expect(page.getByText(`3 rows of ${target.name} are newer than what would replace them.`)).toBeVisible();
+  const customers = page.locator('.changes > li').filter({ hasText: /^customers/ });
+  await expect(customers).toContainText('2 newer here');
+  for (const summary of await page.locator('.changes summary').all()) await summary.click();
+  const row = customers.getByRole('row').filter({ has: page.getByRole('checkbox', { name: /^~ ?id 2 / }) });
+  await expect(row).toContainText('newer here');
+  await expect(customers.getByRole('row', { name: /^full_name/ }).first()).toContainText('(here)');
   await expectGoodLooks(page, 'preview-rows');
+
+  const only = page.getByRole('button', { name: /^Sync only/ });
+  await expect(only).toBeHidden();
+  await row.getByRole('checkbox').check();
+  await expect(only).toHaveText('Sync only the 1 chosen row');
+  await only.click();
+  await page.waitForURL(target.url);
+  await expect(page.getByText('Chosen rows are equal')).toBeVisible();
+  expect(await sql(target.database_url, names)).toEqual([second, fifth]);
+  await inSync(target, source);
 });
 
 test('a push is previewed with the other server as the one that would change', async ({ panel, page, servers }) => {
@@ -85,6 +98,7 @@ test('a push is previewed with the other server as the one that would change', a
 });
 
 test('while it runs it is worded as a preview and can be cancelled', async ({ panel, page, servers: { target, source } }) => {
+  test.setTimeout(180_000);
   await inSync(target, source);
   const lock = await heldInBackup(source);
   await panel.open();
@@ -93,7 +107,7 @@ test('while it runs it is worded as a preview and can be cancelled', async ({ pa
 
   await expect(page.getByRole('heading', { name: 'Preview', level: 1 })).toBeVisible();
   await expect(page.getByText('Nothing is written', { exact: true })).toBeVisible();
-  await expect(page.getByRole('list').filter({ hasText: 'Backup' }).getByRole('listitem')).toHaveCount(3);
+  await expect(page.getByRole('region', { name: 'Progress' }).getByRole('listitem')).toHaveCount(3);
   await expectGoodLooks(page, 'preview-running');
   await panel.cancel.click();
   await expect(panel.dialog).toContainText('Nothing was written, and nothing will be.');
@@ -122,6 +136,7 @@ test('what would refuse the sync is said with its remedy, and it cannot be start
 });
 
 test('the preview and its options look good', async ({ panel, page, servers: { target, source } }) => {
+  test.setTimeout(180_000);
   await inSync(target, source);
   await changed(source);
   await panel.open();

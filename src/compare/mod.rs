@@ -86,10 +86,16 @@ pub(crate) fn everything(snapshot: &dyn Snapshot) -> Vec<Selected> {
     snapshot.catalog().tables.iter().map(|table| (table.clone(), table.stored_columns())).collect()
 }
 
-/// The digest that a table has after `rows` more rows, whose hashes sum up to `hash`. None when `table`'s hash is none.
-pub(crate) fn with_rows(table: &TableDigest, rows: u64, hash: u128) -> Option<TableDigest> {
-    let sum = u128::from_str_radix(&table.hash, 16).ok()?.wrapping_add(hash);
-    Some(TableDigest { name: table.name.clone(), rows: table.rows + rows, hash: hex(sum) })
+/// The digest that a table has with `more` rows and without `less`, each with the sum of their hashes. None when
+/// `table`'s own hash is none.
+pub(crate) fn with_and_without(
+    table: &TableDigest,
+    more: (u64, u128),
+    less: (u64, u128),
+) -> Option<TableDigest> {
+    let sum = u128::from_str_radix(&table.hash, 16).ok()?.wrapping_add(more.1).wrapping_sub(less.1);
+    let rows = (table.rows + more.0).checked_sub(less.0)?;
+    Some(TableDigest { name: table.name.clone(), rows, hash: hex(sum) })
 }
 
 /// The tables that differ, or that only one side has.

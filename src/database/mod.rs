@@ -12,7 +12,7 @@ use futures::stream::BoxStream;
 use crate::archive::SequenceValue;
 use crate::catalog::{Catalog, Finding, Table, TableName};
 use crate::config::Config;
-use crate::model::{Check, SessionId, SetAside, Skipped, TablePreview};
+use crate::model::{Check, ConflictPolicy, SessionId, SetAside, Skipped, TablePreview};
 
 pub(crate) use postgres::Postgres;
 pub(crate) use state::{Row, Statement, Value};
@@ -38,6 +38,8 @@ pub enum DatabaseError {
     Changed { table: TableName },
     #[error("{what}")]
     Gone { what: String },
+    #[error("more than {most} rows of {table} would be left out")]
+    TooMany { table: TableName, most: u64 },
     #[error("a right is missing: {what}")]
     MissingRight { what: String, remedy: String },
     #[error("pg_dump failed: {reason}")]
@@ -197,6 +199,19 @@ pub(crate) struct Usage {
     pub straight: bool,
     /// What they replace is kept.
     pub undo: bool,
+    /// Some may be left out.
+    pub set_aside: bool,
+}
+
+/// An incoming row that was left out.
+#[derive(Debug, Clone)]
+pub(crate) struct LeftOut {
+    /// Its key, for people.
+    pub row: String,
+    pub sqlstate: String,
+    pub reason: String,
+    /// The row as text.
+    pub image: String,
 }
 
 /// An undo as it is staged.
@@ -211,13 +226,17 @@ pub(crate) struct Undoing {
 }
 
 /// What has become of the rows that a merge replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kept {
     /// Nothing was written, so there is nothing to take back.
     Nothing,
     Until(i64),
     TooLarge {
         bytes: u64,
+    },
+    /// A rule of the table that cannot be switched off rewrites what would keep its rows.
+    Impossible {
+        table: TableName,
     },
 }
 
@@ -243,7 +262,18 @@ pub(crate) trait Staging: Send {
     /// How triggers and foreign keys will be kept out of the way, for people.
     fn mode(&self) -> String;
 
-    /// Opens the one transaction that writes, with the tables locked against other writers.
+    /// Finds the staged rows that the target refuses, by trying, and leaves them out. `order` is parents first. Returns
+    /// how many there are.
+    async fn isolate(&mut self, order: &[usize], mirror: bool) -> Result<u64, DatabaseError>;
+
+    /// Keeps only the rows with these keys, as a preview names them, and stages what the target has under them and the
+    /// source has not. For partial tables.
+    async fn choose(&mut self, index: usize, keys: &[Vec<String>]) -> Result<(), DatabaseError>;
+
+    /// The first rows that meet a unique value of another row of the target, as sentences.
+    async fn conflicts(&mut self, order: &[usize]) -> Result<Vec<String>, DatabaseError>;
+
+    /// Opens the one transaction that writes, with the tables locked against other writers; after a failure once more.
     async fn begin(&mut self) -> Result<Box<dyn Merge>, DatabaseError>;
 }
 
@@ -251,8 +281,15 @@ pub(crate) trait Staging: Send {
 pub(crate) trait Loader: Send {
     async fn send(&mut self, rows: Bytes) -> Result<(), DatabaseError>;
 
-    /// Returns the number of rows loaded.
-    async fn finish(self: Box<Self>) -> Result<u64, DatabaseError>;
+    async fn finish(self: Box<Self>) -> Result<Loaded, DatabaseError>;
+}
+
+/// What a loader has taken.
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    /// All rows, those that do not fit among them.
+    pub rows: u64,
+    pub unfit: Vec<LeftOut>,
 }
 
 /// The transaction that moves the difference. Dropped without a commit, nothing has happened.
@@ -278,6 +315,23 @@ pub(crate) trait Merge: Send {
 
     /// The table's rows that the source does not have, as `Snapshot::rows` gives them. Not for a table without a key.
     async fn own_rows<'a>(
+        &'a mut self,
+        index: usize,
+    ) -> Result<BoxStream<'a, Result<Bytes, DatabaseError>>, DatabaseError>;
+
+    /// Clears away what the incoming rows would meet in unique keys, as `policy` says; `order` is parents first. Before
+    /// anything else is written. Returns sentences about what was done.
+    async fn resolve(
+        &mut self,
+        order: &[usize],
+        policy: ConflictPolicy,
+    ) -> Result<Vec<String>, DatabaseError>;
+
+    /// The staged rows of table `index` that were left out.
+    async fn left_out(&mut self, index: usize) -> Result<Vec<LeftOut>, DatabaseError>;
+
+    /// The same as `Snapshot::rows` gives them.
+    async fn left_out_rows<'a>(
         &'a mut self,
         index: usize,
     ) -> Result<BoxStream<'a, Result<Bytes, DatabaseError>>, DatabaseError>;

@@ -38,6 +38,9 @@ impl From<DatabaseError> for SyncError {
             }
             DatabaseError::Locked { .. } => SyncError::new(Code::Locked, message)
                 .hint("Let that session end its transaction, then start the sync again."),
+            DatabaseError::TooMany { .. } => SyncError::new(Code::RowRefused, message).hint(
+                "So many are no exceptions: look for their common cause, which the session's log names.",
+            ),
             DatabaseError::Gone { .. } => SyncError::new(Code::Refused, message).hint("Nothing was changed."),
             DatabaseError::Changed { .. } => SyncError::new(Code::SchemaDiffers, message)
                 .hint("Nothing was changed by the sync. Start it again."),
@@ -146,6 +149,9 @@ impl From<RestoreError> for SyncError {
             RestoreError::Rows { .. } => {
                 SyncError::new(Code::RowRefused, message).hint("Correct these rows on the source, then start the sync again.")
             }
+            RestoreError::Conflicts { .. } => SyncError::new(Code::RowRefused, message).hint(
+                "Change one row of each pair, or choose what happens to conflicts: skip leaves the incoming row out, source lets it replace the target's, target lets its children reference the target's.",
+            ),
             RestoreError::Orphans { .. } => SyncError::new(Code::ForeignKey, message)
                 .hint("Rows that only the target has may need rows that are gone, or the source holds orphans. Correct them, or mirror the source (deletes: mirror)."),
             RestoreError::Unequal { .. } | RestoreError::Unreadable { .. } => SyncError::new(Code::VerifyFailed, message)

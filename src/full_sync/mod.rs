@@ -73,6 +73,7 @@ impl FullSync {
         let unusable = |cause: std::io::Error| errors::spool_failed(data_dir, &cause);
         crate::spool_dir::prepare(data_dir).await.map_err(unusable)?;
         self.node.database.expire().await?;
+        self.node.store.expire_quarantine().await?;
         if self.node.database.sweep().await? {
             crate::spool_dir::sweep(data_dir).await.map_err(unusable)?;
             for status in self.node.store.close_orphans().await? {

@@ -1,7 +1,7 @@
 //! What another node or an admin asks for -> whether this version can do it.
 
 use crate::model::wire::PROTOCOL;
-use crate::model::{Code, ConflictPolicy, Method, RowErrors, Scope, SyncError, SyncOptions};
+use crate::model::{Code, Method, Scope, SyncError, SyncOptions};
 
 pub(super) fn check_protocol(peer: &str, protocol: u32) -> Result<(), SyncError> {
     if protocol == PROTOCOL {
@@ -18,10 +18,6 @@ pub(super) fn check_protocol(peer: &str, protocol: u32) -> Result<(), SyncError>
 pub(super) fn refuse_unsupported(method: Method, options: &SyncOptions) -> Result<(), SyncError> {
     let what = if method == Method::Rows {
         format!("the method `{}`", method.as_str())
-    } else if options.conflicts != ConflictPolicy::Abort {
-        "any other answer to conflicts than `abort`".to_owned()
-    } else if options.row_errors != RowErrors::Strict {
-        "setting bad rows aside (`isolate`)".to_owned()
     } else if options.scope != Scope::default() {
         "a scope: only whole databases are synced".to_owned()
     } else {

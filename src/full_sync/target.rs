@@ -6,11 +6,19 @@ use super::delta::{self, Difference, Found, Line};
 use super::session::{Outcome, Session};
 use super::{preview, undo};
 use crate::archive::{ArchiveReader, Spool};
+use crate::clock::now_us;
 use crate::compare;
 use crate::database::{LARGE_OBJECTS, Usage};
-use crate::model::{Kind, Phase, Relation, Step, SyncError, SyncResult, TableDigest, TableState, text};
-use crate::restore::{self, Counts, Merged, Options, Plan, Staged};
+use crate::model::{
+    Kind, Phase, Relation, RowErrors, Step, SyncError, SyncResult, TableDigest, TableState, text,
+};
+use crate::restore::{self, Merged, Options, Plan, Staged};
 use crate::store::Store;
+
+/// Rows that are named of those that were left out.
+const SHOWN: usize = 100;
+/// Rows that were left out are kept for a week where nothing else is said.
+const QUARANTINE_US: i64 = 7 * undo::DAY_US;
 
 /// What differs, when the nodes have looked for it and it is worth it.
 pub(super) async fn difference(
@@ -41,6 +49,9 @@ pub(super) async fn restore(
     if let Some(difference) = &difference {
         restore::shape(&mut plan, &difference.parts).map_err(at(Step::Convert))?;
     }
+    if !options.rows.is_empty() {
+        plan.incoming.iter_mut().for_each(|incoming| incoming.partial = true);
+    }
     for note in &plan.notes {
         progress.info(Step::Convert, note);
     }
@@ -60,7 +71,18 @@ pub(super) async fn restore(
     }
     progress.enter(Step::Convert, "Loads rows into staging tables");
     let undo = undo::limits(session);
-    let usage = Usage { straight: session.kind() == Kind::Sync, undo: undo.is_some() };
+    let merge = Options {
+        session: session.id.clone(),
+        deletes: options.deletes,
+        conflicts: options.conflicts,
+        isolate: options.row_errors == RowErrors::Isolate,
+        undo,
+        quarantine_until_us: now_us() + QUARANTINE_US,
+        markers: vec![Store::mark_committed(&session.id, session.fence)],
+    };
+    let set_aside = merge.sets_aside();
+    let straight = session.kind() == Kind::Sync && !set_aside;
+    let usage = Usage { straight, undo: undo.is_some(), set_aside };
     let mut staged = restore::stage(database, &session.id, &plan, archive, usage, progress)
         .await
         .map_err(at(Step::Convert))?;
@@ -70,6 +92,9 @@ pub(super) async fn restore(
         equal = difference.equal.into_iter().map(|(_, digest)| digest).collect();
         restore::complete(&plan, &mut staged, difference.parts, progress).await.map_err(at(Step::Convert))?;
     }
+    if !options.rows.is_empty() {
+        restore::choose(&plan, &mut staged, &options.rows).await.map_err(at(Step::Convert))?;
+    }
     let rows = text::counted(staged.totals.rows, "row", "rows");
     progress.done(Step::Convert, format!("{rows} staged and checked"));
     progress.info(Step::Convert, format!("{rows} staged; every table has the hash that the source gave it"));
@@ -78,11 +103,6 @@ pub(super) async fn restore(
         return preview::look(session, &plan, staged, &equal).await;
     }
     progress.enter(Step::Restore, "One transaction: only rows that differ are written");
-    let merge = Options {
-        deletes: options.deletes,
-        undo,
-        markers: vec![Store::mark_committed(&session.id, session.fence)],
-    };
     let merged = restore::merge(&plan, &mut staged, merge, progress).await.map_err(at(Step::Restore))?;
     let mut result = result(&plan, &merged, &staged, &equal);
     progress.done(Step::Restore, "Committed");
@@ -133,8 +153,8 @@ fn result(plan: &Plan, merged: &Merged, staged: &Staged, equal: &[TableDigest]) 
         tables_changed: merged.tables.iter().filter(|counts| counts.written() > 0).count() as u64,
         sequences_raised: 0,
         skipped: plan.skipped.clone(),
-        set_aside: 0,
-        set_aside_rows: Vec::new(),
+        set_aside: merged.sum(|counts| counts.left_out.0),
+        set_aside_rows: restore::shown(plan, &merged.left_out, SHOWN),
         undo_until_us: merged.undo_until_us,
     }
 }
@@ -166,7 +186,10 @@ async fn verify(
 
     let comparison = compare::compare(&session.peer, &ours, &theirs);
     session.node.store.save_comparison(&comparison).await.map_err(at(Step::Verify))?;
-    result.relation = relation(&ours, &theirs, merged);
+    result.relation = match session.progress.status().options.rows.len() {
+        0 => relation(&ours, &theirs, merged),
+        rows => Relation::Chosen { rows: rows as u64 },
+    };
     result.source = Some(comparison.remote);
     result.target = Some(comparison.local);
     result.differing = comparison.differing;
@@ -186,7 +209,7 @@ async fn verify(
             ),
         ),
         Relation::Unverified { reason } => progress.warn(Step::Verify, reason),
-        Relation::Restored => {}
+        Relation::Except { .. } | Relation::Chosen { .. } | Relation::Restored => {}
     }
     progress.step(Step::Verify, tables, Some(tables));
     progress.done(Step::Verify, "Compared");
@@ -204,15 +227,15 @@ fn relation(ours: &[TableDigest], theirs: &[TableDigest], merged: &Merged) -> Re
         .filter(|name| {
             let at = |digests: &[TableDigest]| digests.iter().position(|digest| digest.name == **name);
             let (Some(here), Some(there)) = (at(ours), at(theirs)) else { return true };
-            let Some(Counts { target_only, target_only_hash, .. }) = merged.tables.get(here).copied() else {
-                return true;
-            };
-            target_only == 0
-                || match target_only_hash {
+            let Some(counts) = merged.tables.get(here) else { return true };
+            let (theirs, ours, left_out) = (&theirs[there], &ours[here], counts.left_out);
+            (counts.target_only, left_out.0) == (0, 0)
+                || match counts.target_only_hash.or((counts.target_only == 0).then_some(0)) {
                     Some(hash) => {
-                        compare::with_rows(&theirs[there], target_only, hash).as_ref() != Some(&ours[here])
+                        let own = (counts.target_only, hash);
+                        compare::with_and_without(theirs, own, left_out).as_ref() != Some(ours)
                     }
-                    None => theirs[there].rows + target_only != ours[here].rows,
+                    None => theirs.rows + counts.target_only - left_out.0 != ours.rows,
                 }
         })
         .collect();
@@ -224,6 +247,10 @@ fn relation(ours: &[TableDigest], theirs: &[TableDigest], merged: &Merged) -> Re
                 names.join(", ")
             ),
         };
+    }
+    let left_out = merged.sum(|counts| counts.left_out.0);
+    if left_out > 0 {
+        return Relation::Except { left_out, target_only_rows: own_rows };
     }
     if own_rows == 0 { Relation::Identical } else { Relation::Contains { target_only_rows: own_rows } }
 }
@@ -239,6 +266,20 @@ fn outcome(result: SyncResult) -> Outcome {
             ),
         ),
         Relation::Unverified { reason } => (Phase::Completed, format!("Committed, not verified. {reason}")),
+        Relation::Except { left_out, .. } => (
+            Phase::Completed,
+            format!(
+                "Committed: every row of the source is there but {}, left out and listed.",
+                text::counted(*left_out, "one", "rows")
+            ),
+        ),
+        Relation::Chosen { rows } => (
+            Phase::Verified,
+            format!(
+                "Verified: {} as on the source.",
+                text::counted(*rows, "chosen row is", "chosen rows are")
+            ),
+        ),
         Relation::Restored => (Phase::Verified, "The rows are as they were before.".to_owned()),
     };
     // Views and the like hold no data of their own; what does belongs into the same sentence.

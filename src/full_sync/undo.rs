@@ -5,12 +5,13 @@ use crate::catalog::parents_first;
 use crate::clock::now_us;
 use crate::database::Undoing;
 use crate::model::{
-    Code, DeletePolicy, Direction, Kind, Phase, Relation, Step, SyncError, SyncResult, SyncStatus, text,
+    Code, ConflictPolicy, DeletePolicy, Direction, Kind, Phase, Relation, Step, SyncError, SyncResult,
+    SyncStatus, text,
 };
 use crate::restore::{self, Options, Plan, Staged};
 use crate::store::Store;
 
-const DAY_US: i64 = 24 * 3600 * 1_000_000;
+pub(super) const DAY_US: i64 = 24 * 3600 * 1_000_000;
 
 /// Until when what this session replaces is kept, and how many bytes of it at most. None when nothing is kept.
 pub(super) fn limits(session: &Session) -> Option<(i64, u64)> {
@@ -59,6 +60,7 @@ pub(super) async fn undo(session: &Session, undone: SyncStatus, force: bool) -> 
     let mut staged = Staged {
         staging,
         sums: rows.iter().map(|rows| (*rows, 0)).collect(),
+        unfit: vec![Vec::new(); rows.len()],
         sequences: Vec::new(),
         totals: Default::default(),
     };
@@ -66,8 +68,12 @@ pub(super) async fn undo(session: &Session, undone: SyncStatus, force: bool) -> 
 
     progress.enter(Step::Restore, "One transaction brings them back");
     let options = Options {
+        session: session.id.clone(),
         deletes: DeletePolicy::Mirror,
+        conflicts: ConflictPolicy::Abort,
+        isolate: false,
         undo: limits(session),
+        quarantine_until_us: 0,
         markers: vec![
             Store::mark_committed(&session.id, session.fence),
             Store::mark_undone(&SyncStatus {

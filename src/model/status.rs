@@ -297,6 +297,15 @@ pub enum Relation {
     Unverified {
         reason: String,
     },
+    /// The target has every row of the source but those that were left out, and maybe rows of its own.
+    Except {
+        left_out: u64,
+        target_only_rows: u64,
+    },
+    /// Only these rows were synced, and they are as on the source.
+    Chosen {
+        rows: u64,
+    },
     /// The target is as it was before the sync that was undone, but for the rows that were left alone.
     Restored,
 }

@@ -2,26 +2,36 @@
 
 use futures::TryStreamExt;
 
-use super::{Plan, RestoreError, Staged};
+use super::{LeftOuts, Plan, RestoreError, Staged, left_out};
 use crate::archive::TableHasher;
-use crate::database::{Incoming, Kept, Merge, Statement};
-use crate::model::{DeletePolicy, Step, TableState, text};
+use crate::database::{DatabaseError, Incoming, Kept, Merge, Statement};
+use crate::model::{ConflictPolicy, DeletePolicy, SessionId, Step, TableState, text};
+
 use crate::progress::Progress;
 
+#[derive(Clone)]
 pub(crate) struct Options {
+    pub session: SessionId,
     pub deletes: DeletePolicy,
+    pub conflicts: ConflictPolicy,
+    /// Rows that the target refuses are left out, and the rest commits.
+    pub isolate: bool,
     /// What is replaced is kept until then (microseconds UTC), unless it takes more than so many bytes.
     pub undo: Option<(i64, u64)>,
+    /// Rows that are left out are kept until then when nothing else is.
+    pub quarantine_until_us: i64,
     /// Each commits with the rows, and must write exactly one row, or another process has taken over.
     pub markers: Vec<Statement>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Merged {
     /// One for each table of the plan.
     pub tables: Vec<Counts>,
     /// Until when it can be undone.
     pub undo_until_us: Option<i64>,
+    /// One for each table, when rows may be left out.
+    pub left_out: Vec<LeftOuts>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,6 +44,20 @@ pub(crate) struct Counts {
     pub target_only: u64,
     /// The sum of their hashes; None for a table without a key.
     pub target_only_hash: Option<u128>,
+    /// Incoming rows that were left out, and the sum of their hashes.
+    pub left_out: (u64, u128),
+}
+
+/// Each takes at least one more row away, and one more generation of children.
+const ROUNDS: u32 = 100;
+const UNIQUE: &str = "23505";
+const EXCLUSION: &str = "23P01";
+
+impl Options {
+    /// Rows may be left out.
+    pub(crate) fn sets_aside(&self) -> bool {
+        self.isolate || matches!(self.conflicts, ConflictPolicy::Skip | ConflictPolicy::Target)
+    }
 }
 
 impl Counts {
@@ -48,9 +72,59 @@ impl Merged {
     }
 }
 
+/// Writes what differs, in one transaction. Where rows may be left out and the target refuses some, it is tried again
+/// without them; otherwise a refusal is the end, and says as much as can be found out.
+pub(crate) async fn merge(
+    plan: &Plan,
+    staged: &mut Staged,
+    options: Options,
+    progress: &Progress,
+) -> Result<Merged, RestoreError> {
+    for _ in 0..ROUNDS {
+        let refused = match attempt(plan, staged, options.clone(), progress).await {
+            Err(error) if error.is_about_rows() => error,
+            other => return other,
+        };
+        if !options.isolate {
+            return Err(explained(plan, staged, refused).await);
+        }
+        progress.enter(Step::Restore, "Looks for the rows that the target refuses");
+        let found = staged.staging.isolate(&plan.order, options.deletes == DeletePolicy::Mirror).await?;
+        if found == 0 {
+            return Err(refused);
+        }
+        let found = text::counted(found, "row", "rows");
+        progress.warn(
+            Step::Restore,
+            format!("The target refuses {found}: left out, and tried again without them"),
+        );
+    }
+    Err(RestoreError::Rows { reasons: vec![format!("the target still refuses rows after {ROUNDS} rounds")] })
+}
+
+/// A unique value that is taken is more helpful with the two rows that want it.
+async fn explained(plan: &Plan, staged: &mut Staged, error: RestoreError) -> RestoreError {
+    let RestoreError::Database(DatabaseError::Statement { sqlstate, .. }) = &error else { return error };
+    if sqlstate != UNIQUE && sqlstate != EXCLUSION {
+        return error;
+    }
+    match staged.staging.conflicts(&plan.order).await {
+        Ok(mut reasons) if !reasons.is_empty() => {
+            reasons.insert(0, error.to_string());
+            RestoreError::Conflicts { reasons }
+        }
+        // Another incoming row may hold the value; the server's own words are left.
+        Ok(_) => error,
+        Err(failed) => {
+            tracing::warn!(error = %failed, "the rows that are in conflict cannot be named");
+            error
+        }
+    }
+}
+
 /// Deletes (children first), updates and inserts (parents first), checks every foreign key and every row, commits.
 /// Whatever fails, the target is as it was.
-pub(crate) async fn merge(
+async fn attempt(
     plan: &Plan,
     staged: &mut Staged,
     options: Options,
@@ -62,16 +136,30 @@ pub(crate) async fn merge(
         Step::Restore,
         format!("Transaction open, {tables} tables locked against writers: {}", transaction.mode()),
     );
-    let mut merged = Merged { tables: vec![Counts::default(); tables], undo_until_us: None };
+    let mut merged = Merged { tables: vec![Counts::default(); tables], ..Merged::default() };
+    if options.conflicts != ConflictPolicy::Abort && options.deletes == DeletePolicy::Keep {
+        for note in transaction.resolve(&plan.order, options.conflicts).await? {
+            progress.warn(Step::Restore, note);
+        }
+    }
+    if options.sets_aside() {
+        let until_us = options.undo.map_or(options.quarantine_until_us, |(until_us, _)| until_us);
+        merged.left_out =
+            left_out::gather(&mut *transaction, plan, &staged.unfit, &options.session, until_us).await?;
+        for (counts, left_out) in merged.tables.iter_mut().zip(&merged.left_out) {
+            counts.left_out = (left_out.count(), left_out.hash);
+        }
+    }
 
     if options.deletes == DeletePolicy::Mirror {
-        for &index in plan.order.iter().rev() {
+        // Which row of the target one that did not fit belongs to is not known, so there none is deleted.
+        for &index in plan.order.iter().rev().filter(|&&index| staged.unfit[index].is_empty()) {
             merged.tables[index].deleted = transaction.delete_surplus(index).await?;
         }
     }
     for (done, &index) in plan.order.iter().enumerate() {
         progress.table(index, |table| table.state = TableState::Merging);
-        let (source_rows, _) = staged.sums[index];
+        let source_rows = staged.sums[index].0.saturating_sub(merged.tables[index].left_out.0);
         let written = transaction.upsert(index, source_rows).await?;
         let counts = &mut merged.tables[index];
         (counts.inserted, counts.updated) = (written.inserted, written.updated);
@@ -94,10 +182,10 @@ pub(crate) async fn merge(
     }
     progress.enter(Step::Restore, "Compares every row with what was sent, before the commit");
     for &index in &plan.order {
-        let whole = options.deletes == DeletePolicy::Mirror;
+        let whole = options.deletes == DeletePolicy::Mirror && staged.unfit[index].is_empty();
         let mut differences = transaction.differences(index, whole).await?;
         // Rows that somebody has written to a partial table since it was read were not looked at.
-        if whole && !plan.incoming[index].partial {
+        if whole && !plan.incoming[index].partial && merged.tables[index].left_out.0 == 0 {
             differences = differences.max(merged.tables[index].target_only);
         }
         if differences > 0 {
@@ -133,6 +221,15 @@ async fn keep(
     Ok(match transaction.keep(until_us, most_bytes).await? {
         Kept::Until(until_us) => Some(until_us),
         Kept::Nothing => None,
+        Kept::Impossible { table } => {
+            progress.warn(
+                Step::Restore,
+                format!(
+                    "This sync cannot be undone: {table} has a rule that is ENABLE ALWAYS or ENABLE REPLICA"
+                ),
+            );
+            None
+        }
         Kept::TooLarge { bytes } => {
             let (bytes, most) = (text::bytes(bytes), text::bytes(most_bytes));
             progress.warn(

@@ -1,5 +1,7 @@
 //! An archive -> a database: planned, staged beside the target's tables, merged in one transaction.
 
+mod choose;
+mod left_out;
 mod merge;
 mod part;
 mod plan;
@@ -10,7 +12,9 @@ use crate::archive::ArchiveError;
 use crate::catalog::TableName;
 use crate::database::DatabaseError;
 
-pub(crate) use merge::{Counts, Merged, Options, merge};
+pub(crate) use choose::choose;
+pub(crate) use left_out::{LeftOuts, shown};
+pub(crate) use merge::{Merged, Options, merge};
 pub(crate) use part::{Outdated, Part, complete, shape};
 pub(crate) use plan::{Plan, plan};
 pub(crate) use preview::preview;
@@ -30,6 +34,8 @@ pub enum RestoreError {
     Schema { reasons: Vec<String>, remedies: Vec<String> },
     #[error("rows were refused before anything was written: {}", reasons.join("; "))]
     Rows { reasons: Vec<String> },
+    #[error("unique values are taken on the target: {}", reasons.join("; "))]
+    Conflicts { reasons: Vec<String> },
     #[error("foreign keys would lead nowhere: {}", reasons.join("; "))]
     Orphans { reasons: Vec<String> },
     #[error("{differences} rows of {table} are not as they were sent")]
@@ -38,4 +44,18 @@ pub enum RestoreError {
     Unreadable { table: TableName, reason: String },
     #[error("another process has taken over this database")]
     Superseded,
+}
+
+impl RestoreError {
+    /// The target refused rows; without them it might be content.
+    fn is_about_rows(&self) -> bool {
+        match self {
+            RestoreError::Rows { .. } | RestoreError::Orphans { .. } => true,
+            // 22: a value that its type cannot hold; 23: a constraint; P0001: a trigger's own refusal.
+            RestoreError::Database(DatabaseError::Statement { sqlstate, .. }) => {
+                sqlstate.starts_with("22") || sqlstate.starts_with("23") || sqlstate == "P0001"
+            }
+            _ => false,
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{Plan, RestoreError};
 use crate::archive::{ArchiveReader, ArchiveTotals, Event, SequenceValue, TableTotals};
-use crate::database::{Database, Incoming, Staging, Usage};
+use crate::database::{Database, Incoming, LeftOut, Staging, Usage};
 use crate::model::{SessionId, Step, TableState};
 use crate::progress::Progress;
 
@@ -11,6 +11,8 @@ pub(crate) struct Staged {
     pub staging: Box<dyn Staging>,
     /// The source's rows of each table and the sum of their hashes: proven by the reader against the rows that came.
     pub sums: Vec<(u64, u128)>,
+    /// Rows of each table that the target's types cannot hold.
+    pub unfit: Vec<Vec<LeftOut>>,
     pub sequences: Vec<SequenceValue>,
     pub totals: ArchiveTotals,
 }
@@ -27,11 +29,13 @@ pub(crate) async fn stage(
     let mut staging = database.stage(session, &plan.incoming, usage).await?;
     progress.info(Step::Convert, staging.way());
     let mut sums = vec![(0u64, 0u128); plan.incoming.len()];
+    let mut unfit = vec![Vec::new(); plan.incoming.len()];
     loop {
         match archive.next().await? {
             Some(Event::Table(index)) => {
-                let totals =
+                let (totals, refused) =
                     table(&mut *staging, index, &plan.incoming[index], &mut archive, progress).await?;
+                unfit[index].extend(refused);
                 let sum = &mut sums[index];
                 *sum = (sum.0 + totals.rows, sum.1.wrapping_add(totals.hash));
                 let rows = sum.0;
@@ -46,7 +50,7 @@ pub(crate) async fn stage(
                 if !refusals.is_empty() {
                     return Err(RestoreError::Rows { reasons: refusals });
                 }
-                return Ok(Staged { sums, staging, sequences, totals });
+                return Ok(Staged { sums, staging, unfit, sequences, totals });
             }
             // The reader refuses rows outside of a table, and has returned the end already, or an error.
             Some(Event::Rows(_) | Event::EndTable(_)) | None => return Err(RestoreError::Ended),
@@ -61,7 +65,7 @@ async fn table(
     incoming: &Incoming,
     archive: &mut ArchiveReader,
     progress: &Progress,
-) -> Result<TableTotals, RestoreError> {
+) -> Result<(TableTotals, Vec<LeftOut>), RestoreError> {
     progress.table(index, |table| table.state = TableState::Staging);
     let mut loader = staging.load(index).await?;
     loop {
@@ -73,10 +77,11 @@ async fn table(
             }
             Some(Event::EndTable(totals)) => {
                 let loaded = loader.finish().await?;
-                return if loaded == totals.rows {
-                    Ok(totals)
+                return if loaded.rows == totals.rows {
+                    Ok((totals, loaded.unfit))
                 } else {
-                    let (table, differences) = (incoming.table.name.clone(), loaded.abs_diff(totals.rows));
+                    let (table, differences) =
+                        (incoming.table.name.clone(), loaded.rows.abs_diff(totals.rows));
                     Err(RestoreError::Unequal { table, differences })
                 };
             }

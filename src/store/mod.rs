@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 mod comparisons;
+mod quarantine;
 mod sessions;
 
 use std::sync::Arc;

@@ -11,6 +11,7 @@ mod house;
 mod one_at_a_time;
 mod random;
 mod sample;
+mod policies;
 mod preview;
 mod support;
 mod traps;

@@ -66,6 +66,11 @@ fn Committed(relation: Relation, status: SyncStatus) -> impl IntoView {
     let (source, target) = text::source_and_target(status.direction, &status.local, &status.peer);
     let sentence = match status.phase {
         Phase::Undone => format!("What {target} got from {source} was taken back."),
+        _ if status.kind == Kind::Undo
+            && status.result.as_ref().is_some_and(|result| result.set_aside > 0) =>
+        {
+            format!("The rows of {target} are as they were before, but for those that were changed since.")
+        }
         _ => text::relation(&relation, source, target),
     };
     let (word, seal, wire, sign) = match relation {
@@ -74,11 +79,15 @@ fn Committed(relation: Relation, status: SyncStatus) -> impl IntoView {
             ("Contains everything", "seal seal--ok", "wire wire--contains", Some("⊇"))
         }
         Relation::Restored => ("As it was before", "seal seal--ok", "wire wire--done", None),
+        Relation::Chosen { .. } => ("Chosen rows are equal", "seal seal--ok", "wire wire--done", None),
+        Relation::Except { .. } => ("All but some rows", "seal seal--warn", "wire wire--done", None),
         Relation::Unverified { .. } => ("Not verified", "seal", "wire wire--done", None),
     };
-    // What was proven then is not true any more.
-    let (word, seal, wire, sign) = match status.phase {
-        Phase::Undone => ("Undone", "seal", "wire wire--done", None),
+    let left_alone = status.result.as_ref().map_or(0, |result| result.set_aside);
+    let (word, seal, wire, sign) = match (status.phase, status.kind) {
+        // What was proven then is not true any more.
+        (Phase::Undone, _) => ("Undone", "seal", "wire wire--done", None),
+        (_, Kind::Undo) if left_alone > 0 => ("Not all as it was", "seal", "wire wire--done", None),
         _ => (word, seal, wire, sign),
     };
     let is_proven = seal.ends_with("ok");

@@ -1,7 +1,7 @@
 //! A sync that has ended, whole: the stage, what changed or why nothing did, and the log.
 
 use leptos::prelude::*;
-use tandem::model::{LogLine, SyncResult, SyncStatus};
+use tandem::model::{Kind, LogLine, SyncResult, SyncStatus};
 
 use super::link::EndedLink;
 use super::log::Log;
@@ -45,7 +45,9 @@ fn Committed(result: SyncResult, status: SyncStatus, log: Vec<LogLine>) -> impl 
         <Totals result=result.clone() status=status.clone()/>
         <div class="split">
             <div><SetAsideRows result kind=status.kind/><PerTable status=status.clone()/><Log lines=log/></div>
-            <div><Undoing status=status.clone()/><SessionFacts status=status.clone()/><Throughput status=Signal::stored(status)/></div>
+            <div><Undoing status=status.clone()/><SessionFacts status=status.clone()/>
+                {(status.kind != Kind::Undo).then(|| view! { <Throughput status=Signal::stored(status)/> })}
+            </div>
         </div>
     }
     .into_any()

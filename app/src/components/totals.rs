@@ -22,7 +22,7 @@ pub fn Totals(result: SyncResult, status: SyncStatus) -> impl IntoView {
                     <dt>"Duration"</dt>
                     <dd>
                         {format::duration(status.elapsed_ms)}
-                        <small>{format!("{}{speed}", format::bytes(result.archive_bytes))}</small>
+                        {(result.archive_bytes > 0).then(|| view! { <small>{format!("{}{speed}", format::bytes(result.archive_bytes))}</small> })}
                     </dd>
                 </div>
             </dl>

@@ -164,7 +164,7 @@ fn Head(screen: Memo<Screen>) -> impl IntoView {
 fn EndedLine(status: SyncStatus) -> impl IntoView {
     let end = status.finished_us.unwrap_or(status.started_us);
     view! {
-        <Outcome phase=status.phase/>
+        <Outcome phase=status.phase kind=status.kind/>
         <span>" at " <Moment us=end with_seconds=true/> ", started by " {status.started_by}</span>
     }
 }

@@ -175,16 +175,25 @@ fn Line(session: SessionSummary, longest: u64) -> impl IntoView {
     let width = format::decimal((session.elapsed_ms as f64 / longest as f64 * 56.0).max(2.0));
     view! {
         <tr data-result=session.phase.as_str()>
-            <td class="first"><Outcome phase=session.phase/></td>
-            <td class="soft nowrap to-top"><Moment us=session.started_us/></td>
-            <td class="wide lead">
-                {text::kind(session.kind).map(|kind| view! { <span class="badge"><Glyph icon=if session.kind == Kind::Undo { Icon::Undo } else { Icon::Eye } small=true/>{kind}</span>" " })}
-                <a href=href.clone() rel=rel class="cell-link">
-                    <Pair local=session.local peer=session.peer direction=session.direction/>
-                </a>
+            <td class="first">
+                <Outcome phase=session.phase kind=session.kind/>
                 {can_be_undone.then(|| view! { " " <a href=format!("{href}#undo-it") class="text">"Undo…"</a> })}
             </td>
-            <td class="soft drop-2" data-label="Method">{session.method.as_str()}</td>
+            <td class="soft nowrap to-top"><Moment us=session.started_us/></td>
+            <td class="wide lead">
+                <span class="kinds">
+                    {text::kind(session.kind).map(|kind| view! {
+                        <span class="badge">
+                            <Glyph icon=if session.kind == Kind::Undo { Icon::Undo } else { Icon::Eye } small=true/>
+                            {kind}
+                        </span>
+                    })}
+                    <a href=href.clone() rel=rel class="cell-link">
+                        <Pair local=session.local peer=session.peer direction=session.direction/>
+                    </a>
+                </span>
+            </td>
+            <td class="soft drop-2" data-label="Method">{(session.kind != Kind::Undo).then(|| session.method.as_str())}</td>
             <td class="num" data-label="Rows" data-unit="rows">{changed}</td>
             <td class="num drop-2" data-label="Bytes">{format::bytes(session.bytes).to_string()}</td>
             <td class="num" data-label="Took">

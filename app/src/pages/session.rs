@@ -73,7 +73,7 @@ fn Found(detail: SessionDetail) -> impl IntoView {
                 </h1>
             </div>
             <p class="status-line" role="status">
-                <Outcome phase=status.phase/>
+                <Outcome phase=status.phase kind=status.kind/>
                 <span><Moment us=status.started_us/> ", started by " {status.started_by.clone()}</span>
             </p>
             <a class="button" href=json download=file rel="external"><Glyph icon=Icon::Download/>"JSON"</a>

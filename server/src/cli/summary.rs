@@ -76,6 +76,9 @@ pub(super) fn short(status: &SyncStatus) -> String {
         format!("{} {} {} {}: {}", sign(status.phase), status.local, arrow, status.peer, outcome(status),);
     if let Some(result) = &status.result {
         out += &format!("\n{}", proof(result));
+        for row in &result.set_aside_rows {
+            out += &format!("\n  {} {}: {}", row.table, row.row, row.reason);
+        }
         out += &format!("\n{}", speed(status, result));
     }
     if let Some(error) = &status.error {
@@ -120,6 +123,13 @@ fn proof(result: &SyncResult) -> String {
             text::counted(*target_only_rows, "row", "rows")
         ),
         Relation::Unverified { reason } => format!("Not compared after the commit: {reason}"),
+        Relation::Except { left_out, .. } => format!(
+            "Every row of the source is there but {}.",
+            text::counted(*left_out, "one that was left out", "rows that were left out")
+        ),
+        Relation::Chosen { rows } => {
+            format!("{} as on the source.", text::counted(*rows, "chosen row is", "chosen rows are"))
+        }
         Relation::Restored => match result.set_aside {
             0 => "Every row is as it was before the sync.".to_owned(),
             rows => format!(

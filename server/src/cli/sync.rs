@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 use tandem::model::{
-    DeletePolicy, Direction, Kind, Method, Phase, Preview, SessionId, SyncOptions, SyncRequest,
+    ConflictPolicy, DeletePolicy, Direction, Kind, Method, Phase, Preview, RowErrors, SessionId, SyncOptions,
+    SyncRequest,
 };
 
 use super::api::{Api, Target};
@@ -36,6 +37,12 @@ struct Request {
     /// What to do with rows that only the target has
     #[arg(long, value_enum, default_value_t)]
     deletes: Deletes,
+    /// What to do with an incoming row whose unique value another row of the target holds
+    #[arg(long, value_enum, default_value_t)]
+    conflicts: Conflicts,
+    /// Leave out rows that the target refuses, list them, and commit the rest; the exit code is then 1
+    #[arg(long)]
+    isolate: bool,
     /// Keep nothing of what is replaced: the sync cannot be undone
     #[arg(long)]
     no_undo: bool,
@@ -68,6 +75,19 @@ enum Deletes {
     Mirror,
 }
 
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Conflicts {
+    /// Refuse the sync, and name both rows
+    #[default]
+    Abort,
+    /// Leave the incoming row out
+    Skip,
+    /// The incoming row replaces the target's; what references that one references the incoming one
+    Source,
+    /// The target's row stays; what references the incoming one references the target's
+    Target,
+}
+
 pub(crate) async fn run(arguments: Arguments, kind: Kind) -> Result<ExitCode, Stop> {
     let (action, wanted) = match arguments.direction {
         Way::Pull(request) => (Direction::Pull, request),
@@ -90,6 +110,13 @@ pub(crate) async fn run(arguments: Arguments, kind: Kind) -> Result<ExitCode, St
                 Deletes::Keep => DeletePolicy::Keep,
                 Deletes::Mirror => DeletePolicy::Mirror,
             },
+            conflicts: match wanted.conflicts {
+                Conflicts::Abort => ConflictPolicy::Abort,
+                Conflicts::Skip => ConflictPolicy::Skip,
+                Conflicts::Source => ConflictPolicy::Source,
+                Conflicts::Target => ConflictPolicy::Target,
+            },
+            row_errors: if wanted.isolate { RowErrors::Isolate } else { RowErrors::Strict },
             undo: !wanted.no_undo,
             ..SyncOptions::default()
         },

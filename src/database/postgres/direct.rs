@@ -9,7 +9,7 @@ use bytes::Bytes;
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgCopyIn};
 
-use super::super::{DatabaseError, Loader};
+use super::super::{DatabaseError, Loaded, Loader};
 use super::error::{doing, failed};
 use super::rebuild::Rebuild;
 use super::statements::{self, Target};
@@ -170,12 +170,12 @@ impl Loader for DirectLoader<'_> {
         }
     }
 
-    async fn finish(mut self: Box<Self>) -> Result<u64, DatabaseError> {
+    async fn finish(mut self: Box<Self>) -> Result<Loaded, DatabaseError> {
         self.start(false).await?;
         let what = self.what();
         let State::Copying(copy) = self.state else { return Err(self.broken()) };
         let rows = copy.finish().await.map_err(|cause| failed(what, &cause))?;
         *self.loaded += rows;
-        Ok(rows)
+        Ok(Loaded { rows, unfit: Vec::new() })
     }
 }

@@ -4,6 +4,7 @@ use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::super::DatabaseError;
+use super::conflicts::numbered;
 use super::error::doing;
 use crate::catalog::TableName;
 use crate::sql::{Ident, Operator, Sql, join, sql};
@@ -46,18 +47,18 @@ pub(super) struct Remade {
     pub(super) is_proven: bool,
 }
 
-struct Key {
-    name: String,
-    child: TableName,
+pub(super) struct Key {
+    pub(super) name: String,
+    pub(super) child: TableName,
     child_partitioned: bool,
-    parent: TableName,
+    pub(super) parent: TableName,
     parent_partitioned: bool,
     /// MATCH FULL: all columns are null or none is.
     is_full: bool,
     /// The last column is a period, to be covered by the parent's periods together: PostgreSQL 18 and later.
-    is_period: bool,
-    columns: Vec<String>,
-    parent_columns: Vec<String>,
+    pub(super) is_period: bool,
+    pub(super) columns: Vec<String>,
+    pub(super) parent_columns: Vec<String>,
     equalities: Vec<Operator>,
 }
 
@@ -83,31 +84,65 @@ impl Key {
         }
     }
 
-    fn count_orphans(&self) -> Sql {
-        let relation = |name: &TableName, partitioned| {
-            if partitioned { sql("{}", &[name]) } else { sql("only {}", &[name]) }
-        };
+    /// The row `child` references something.
+    pub(super) fn is_set(&self, child: &'static str) -> Sql {
+        let child = sql(child, &[]);
         // Not `is not null`, which asks a composite value whether all of its fields are set.
-        let set = self.columns.iter().map(|column| sql("c.{} is distinct from null", &[&Ident(column)]));
-        let set = if self.is_full { join(" or ", set) } else { join(" and ", set) };
-        let met = join(
+        let set =
+            self.columns.iter().map(|column| sql("{}.{} is distinct from null", &[&child, &Ident(column)]));
+        if self.is_full { join(" or ", set) } else { join(" and ", set) }
+    }
+
+    /// The row `parent` is what the row `child` references.
+    pub(super) fn met(&self, parent: &'static str, child: &'static str) -> Sql {
+        let (parent, child) = (sql(parent, &[]), sql(child, &[]));
+        let columns = self.columns.iter().zip(&self.parent_columns).zip(&self.equalities);
+        join(
             " and ",
-            self.columns.iter().zip(&self.parent_columns).zip(&self.equalities).map(
-                |((column, parent), equals)| sql("p.{} {} c.{}", &[&Ident(parent), equals, &Ident(column)]),
-            ),
-        );
+            columns.map(|((column, name), equals)| {
+                sql("{}.{} {} {}.{}", &[&parent, &Ident(name), equals, &child, &Ident(column)])
+            }),
+        )
+    }
+
+    /// The row `child` references the row whose key stands in `pair` as `{prefix}0`, `{prefix}1`, … in the order of
+    /// `key`.
+    pub(super) fn met_by(
+        &self,
+        pair: &'static str,
+        prefix: &'static str,
+        key: &[String],
+        child: &'static str,
+    ) -> Sql {
+        let (pair, child) = (sql(pair, &[]), sql(child, &[]));
+        let columns = self.columns.iter().zip(&self.parent_columns).zip(&self.equalities);
+        join(
+            " and ",
+            columns.map(|((column, name), equals)| {
+                let place = key.iter().position(|other| other == name).unwrap_or_default();
+                sql("{}.{} {} {}.{}", &[&pair, &numbered(prefix, place), equals, &child, &Ident(column)])
+            }),
+        )
+    }
+
+    /// Its parent's columns are those of this key.
+    pub(super) fn leads_to(&self, key: &[String]) -> bool {
+        self.parent_columns.len() == key.len() && self.parent_columns.iter().all(|name| key.contains(name))
+    }
+
+    pub(super) fn parent_relation(&self) -> Sql {
+        relation(&self.parent, self.parent_partitioned)
+    }
+
+    fn count_orphans(&self) -> Sql {
+        let (set, met) = (self.is_set("c"), self.met("p", "c"));
         if self.is_period {
-            let parent = relation(&self.parent, self.parent_partitioned);
+            let parent = self.parent_relation();
             return self.count_uncovered(&relation(&self.child, self.child_partitioned), &set, &parent);
         }
         sql(
             "select count(*) from {} c where ({}) and not exists (select from {} p where {})",
-            &[
-                &relation(&self.child, self.child_partitioned),
-                &set,
-                &relation(&self.parent, self.parent_partitioned),
-                &met,
-            ],
+            &[&relation(&self.child, self.child_partitioned), &set, &self.parent_relation(), &met],
         )
     }
 
@@ -126,6 +161,28 @@ impl Key {
             &[child, set, &Ident(&self.columns[plain]), &Ident(&self.parent_columns[plain]), parent, &met],
         )
     }
+}
+
+/// The foreign keys of `table` itself.
+pub(super) async fn from(
+    connection: &mut PgConnection,
+    table: &TableName,
+) -> Result<Vec<Key>, DatabaseError> {
+    let rows = keys_touching(connection, std::slice::from_ref(table), &[]).await?;
+    Ok(rows.iter().map(Key::new).filter(|key| key.child == *table).collect())
+}
+
+/// The foreign keys that lead to `table`.
+pub(super) async fn towards(
+    connection: &mut PgConnection,
+    table: &TableName,
+) -> Result<Vec<Key>, DatabaseError> {
+    let rows = keys_touching(connection, std::slice::from_ref(table), &[]).await?;
+    Ok(rows.iter().map(Key::new).filter(|key| key.parent == *table).collect())
+}
+
+fn relation(name: &TableName, partitioned: bool) -> Sql {
+    if partitioned { sql("{}", &[name]) } else { sql("only {}", &[name]) }
 }
 
 async fn keys_touching(

@@ -86,11 +86,12 @@ impl Images {
         )
     }
 
-    /// Keeps the rows of `rows`, a relation `t` with whatever joins and conditions.
+    /// Keeps the rows of `rows`, a relation `t` with whatever joins, and a condition. A row that this transaction has
+    /// written before has been kept as it was.
     pub(super) fn keeping(&self, place: usize, target: &Target, rows: &Sql) -> Sql {
         let image = image("t", target.stored.iter().map(|column| (column, true)));
         sql(
-            "insert into {} select {}, {}, {} from {}",
+            "insert into {} select {}, {}, {} from {} and t.xmin <> pg_current_xact_id()::xid",
             &[&self.table, &number(place), &Fate::Replaced.literal(), &image, rows],
         )
     }
@@ -140,6 +141,26 @@ impl Images {
         .map_err(what())?;
         Ok(Kept::Until(until_us))
     }
+}
+
+/// The first of `tables` with a rule that fires all the same: the server takes no statement there that writes and
+/// returns its rows.
+pub(super) async fn stubborn(
+    connection: &mut PgConnection,
+    tables: &[TableName],
+) -> Result<Option<TableName>, DatabaseError> {
+    let names: Vec<String> = tables.iter().map(|name| sql("{}", &[name]).as_str().to_owned()).collect();
+    let place: Option<i64> = sqlx::query_scalar(
+        "select min(u.place)
+         from unnest($1::text[]) with ordinality u(name, place)
+         join pg_rewrite r on r.ev_class = u.name::regclass
+         where r.ev_enabled in ('A', 'R')",
+    )
+    .bind(names)
+    .fetch_one(connection)
+    .await
+    .map_err(doing("look at the rules of the tables"))?;
+    Ok(place.and_then(|place| tables.get(usize::try_from(place - 1).ok()?).cloned()))
 }
 
 /// Drops what can no longer be taken back because its time is over.

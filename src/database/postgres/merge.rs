@@ -11,7 +11,8 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use sqlx::postgres::PgConnection;
 
-use super::super::{DatabaseError, Kept, Merge, Statement, Written};
+use super::super::{DatabaseError, Kept, LeftOut, Merge, Statement, Written};
+use super::conflicts::Resolver;
 use super::connect::Connector;
 use super::direct::{self, DirectLoader};
 use super::error::{doing, failed};
@@ -19,9 +20,9 @@ use super::images::{Fate, Imaged, Images};
 use super::rebuild::Rebuild;
 use super::staging::Staged;
 use super::statements::{self, Target};
-use super::{catalog, deferred, foreign_keys, locks, state};
+use super::{catalog, conflicts, deferred, foreign_keys, images, locks, set_aside, state};
 use crate::catalog::{Table, TableName};
-use crate::model::SessionId;
+use crate::model::{ConflictPolicy, SessionId};
 use crate::sql::Sql;
 
 /// Whole tables meet whole tables here, often with statistics of a time when the target was empty. Then the planner
@@ -48,6 +49,8 @@ pub(super) struct PostgresMerge {
     direct: Vec<Option<u64>>,
     /// Where the rows go that are replaced, when they are kept.
     images: Option<Images>,
+    /// Why they cannot be.
+    stubborn: Option<TableName>,
     /// The tables that were written to, by their place.
     imaged: BTreeMap<usize, Imaged>,
     begun: bool,
@@ -76,10 +79,17 @@ impl PostgresMerge {
             names,
             rebuild: Rebuild::default(),
             direct: Vec::new(),
+            stubborn: None,
             images,
             imaged: BTreeMap::new(),
             begun: false,
         };
+        if merge.images.is_some() {
+            merge.stubborn = images::stubborn(&mut merge.connection, &merge.names).await?;
+            if merge.stubborn.is_some() {
+                merge.images = None;
+            }
+        }
         if straight && direct::begin(&mut merge.connection, &merge.targets, &fit).await? {
             demand_same_tables(&mut merge.connection, &merge.targets).await?;
             merge.direct = fit.into_iter().map(|fits| fits.then_some(0)).collect();
@@ -216,6 +226,13 @@ impl PostgresMerge {
         Ok(rows)
     }
 
+    /// Notes that any table may have been written to.
+    fn remember_all(&mut self) {
+        for index in 0..self.targets.len() {
+            self.remember(index, false, 1);
+        }
+    }
+
     /// Notes that `rows` of a table were written.
     fn remember(&mut self, index: usize, all_new: bool, rows: u64) {
         if rows > 0 {
@@ -306,12 +323,51 @@ impl Merge for PostgresMerge {
     }
 
     async fn keep(&mut self, until_us: i64, most_bytes: u64) -> Result<Kept, DatabaseError> {
+        if let (Some(table), false) = (&self.stubborn, self.imaged.is_empty()) {
+            return Ok(Kept::Impossible { table: table.clone() });
+        }
         match &self.images {
             Some(images) if !self.imaged.is_empty() => {
                 images.keep(&mut self.connection, &self.imaged, until_us, most_bytes).await
             }
             _ => Ok(Kept::Nothing),
         }
+    }
+
+    async fn resolve(
+        &mut self,
+        order: &[usize],
+        policy: ConflictPolicy,
+    ) -> Result<Vec<String>, DatabaseError> {
+        let mut notes = Vec::new();
+        for &index in order {
+            let mut resolver = Resolver {
+                connection: &mut self.connection,
+                targets: &self.targets,
+                images: self.images.as_ref(),
+            };
+            let resolved = resolver.resolve(index, policy).await?;
+            if !resolved.is_empty() {
+                self.remember_all();
+            }
+            notes.extend(resolved);
+        }
+        let followed = conflicts::follow(&mut self.connection, &self.targets).await?;
+        if followed > 0 {
+            notes.push(format!("{followed} rows that reference rows which were left out were left out too"));
+        }
+        Ok(notes)
+    }
+
+    async fn left_out(&mut self, index: usize) -> Result<Vec<LeftOut>, DatabaseError> {
+        set_aside::left_out(&mut self.connection, &self.targets[index]).await
+    }
+
+    async fn left_out_rows<'a>(
+        &'a mut self,
+        index: usize,
+    ) -> Result<BoxStream<'a, Result<Bytes, DatabaseError>>, DatabaseError> {
+        set_aside::text(&mut self.connection, &self.targets[index]).await
     }
 
     async fn execute(&mut self, statement: Statement) -> Result<u64, DatabaseError> {
@@ -323,7 +379,7 @@ impl Merge for PostgresMerge {
     }
 }
 
-async fn run(
+pub(super) async fn run(
     connection: &mut PgConnection,
     what: &'static str,
     text: &'static str,

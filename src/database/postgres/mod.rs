@@ -2,13 +2,17 @@
 
 mod catalog;
 mod checks;
+mod choose;
+mod conflicts;
 mod connect;
 mod deferred;
 mod direct;
 mod error;
 mod export;
+mod fit;
 mod foreign_keys;
 mod images;
+mod isolate;
 mod large_values;
 mod locks;
 mod merge;
@@ -16,6 +20,7 @@ mod preflight;
 mod preview;
 mod rebuild;
 mod sequences;
+mod set_aside;
 mod snapshot;
 mod staging;
 mod state;
@@ -162,7 +167,7 @@ impl Database for Postgres {
         let incoming = undo::incoming(&self.catalog().await?, &kept)?;
         let names: Vec<TableName> = incoming.iter().map(|incoming| incoming.table.name.clone()).collect();
         self.demand_write(session, &names).await?;
-        let usage = Usage { straight: false, undo: true };
+        let usage = Usage { straight: false, undo: true, set_aside: false };
         let staging = staging::PostgresStaging::create(&self.connector, session, &incoming, usage).await?;
         undo::stage(staging, incoming, &kept, force).await
     }

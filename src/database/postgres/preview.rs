@@ -102,7 +102,7 @@ impl Look<'_> {
         let differs = target.columns.iter().map(|column| target.differ(&[column]));
         let rows = self
             .all(sql("select {} as key, {} as before, {} as after, array[{}] as differs, {} as newer from {} limit {}", &[
-                &texts("t", target.table.key()),
+                &whole("t", target.table.key()),
                 &texts("t", &target.columns),
                 &texts("s", &target.columns),
                 &join(", ", differs),
@@ -142,7 +142,7 @@ impl Look<'_> {
         let found = self
             .all(sql(
                 "select {} as key, {} as row from {} limit {}",
-                &[&texts(alias, target.table.key()), &texts(alias, &target.columns), rows, &self.most],
+                &[&whole(alias, target.table.key()), &texts(alias, &target.columns), rows, &self.most],
             ))
             .await?;
         let shown = |row: &PgRow| {
@@ -179,6 +179,13 @@ fn key(row: &PgRow) -> Vec<String> {
 fn texts(alias: &'static str, columns: &[String]) -> Sql {
     let alias = sql(alias, &[]);
     let values = columns.iter().map(|column| sql("left({}.{}::text, {})", &[&alias, &Ident(column), &WIDTH]));
+    sql("array[{}]::text[]", &[&join(", ", values)])
+}
+
+/// `array[t.a::text, …]`: a key names a row, so nothing is cut off.
+fn whole(alias: &'static str, columns: &[String]) -> Sql {
+    let alias = sql(alias, &[]);
+    let values = columns.iter().map(|column| sql("{}.{}::text", &[&alias, &Ident(column)]));
     sql("array[{}]::text[]", &[&join(", ", values)])
 }
 

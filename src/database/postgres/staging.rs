@@ -6,12 +6,13 @@ use sqlx::Postgres as Driver;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgCopyIn, PgPool, PgPoolCopyExt, PgPoolOptions};
 
-use super::super::{DatabaseError, Incoming, Loader, Merge, Staging, Usage};
+use super::super::{DatabaseError, Incoming, Loaded, Loader, Merge, Staging, Usage};
 use super::connect::{Connector, SETTINGS, session_name};
 use super::error::{doing, failed};
+use super::fit::FitLoader;
 use super::images::Images;
-use super::merge::PostgresMerge;
-use super::{locks, preview};
+use super::merge::{PostgresMerge, run};
+use super::{choose, conflicts, isolate, locks, preview, set_aside};
 use crate::catalog::TableName;
 use crate::model::{SessionId, TablePreview};
 use crate::sql::{Ident, join, names, sql};
@@ -24,9 +25,13 @@ pub(super) fn prefix(session: &SessionId) -> String {
 }
 
 pub(super) struct PostgresStaging {
+    connector: Connector,
+    session: SessionId,
+    usage: Usage,
     pool: PgPool,
     tables: Vec<Staged>,
-    /// None once it has begun.
+    images: Option<Images>,
+    /// None once it has begun, until another one is needed.
     pub(super) merge: Option<PostgresMerge>,
 }
 
@@ -37,6 +42,8 @@ pub(super) struct Staged {
     pub(super) stage: TableName,
     /// For the rows that the target has and the source has not, when only a part comes.
     pub(super) outdated: Option<TableName>,
+    /// For the rows that are left out, when some may be.
+    pub(super) refused: Option<TableName>,
 }
 
 impl PostgresStaging {
@@ -58,17 +65,20 @@ impl PostgresStaging {
             incoming: incoming.clone(),
             stage: name(index, ""),
             outdated: incoming.partial.then(|| name(index, "_old")),
+            refused: usage.set_aside.then(|| name(index, "_out")),
         };
         let tables: Vec<Staged> = tables.iter().enumerate().map(staged).collect();
         let images = match usage.undo {
             true => Some(Images::create(&pool, session, &prefix(session)).await?),
             false => None,
         };
-        let merge = match PostgresMerge::prepare(connector, session, &tables, usage.straight, images).await {
+        let prepared =
+            PostgresMerge::prepare(connector, session, &tables, usage.straight, images.clone()).await;
+        let merge = match prepared {
             Ok(merge) => merge,
             Err(error) => return Err(named(error, &pool).await),
         };
-        for (index, Staged { incoming, stage, outdated }) in tables.iter().enumerate() {
+        for (index, Staged { incoming, stage, outdated, refused }) in tables.iter().enumerate() {
             if merge.is_direct(index) {
                 continue;
             }
@@ -88,8 +98,22 @@ impl PostgresStaging {
                     return Err(named(error, &pool).await);
                 }
             }
+            if let Some(refused) = refused {
+                set_aside::create(&pool, incoming, refused).await?;
+            }
         }
-        Ok(Self { pool, tables, merge: Some(merge) })
+        let (connector, session) = (connector.clone(), session.clone());
+        Ok(Self { connector, session, usage, pool, tables, images, merge: Some(merge) })
+    }
+
+    /// Leaves out the rows that come with a key twice, all of them, because choosing one would be a guess, and those
+    /// without a key.
+    async fn refuse_bad_keys(&mut self) -> Result<Vec<String>, DatabaseError> {
+        let merge = self.merge().await?;
+        for target in merge.targets.iter().filter(|target| !target.keys_are_unique) {
+            set_aside::bad_keys(&mut merge.connection, target).await?;
+        }
+        Ok(Vec::new())
     }
 
     async fn loader(&self, incoming: &Incoming, into: &TableName) -> Result<PostgresLoader, DatabaseError> {
@@ -99,6 +123,16 @@ impl PostgresStaging {
             Ok(copy) => Ok(PostgresLoader { copy, what }),
             Err(cause) => Err(failed(what, &cause)),
         }
+    }
+
+    /// The merge, prepared anew when one has failed.
+    async fn merge(&mut self) -> Result<&mut PostgresMerge, DatabaseError> {
+        if self.merge.is_none() {
+            let images = self.images.clone();
+            let merge = PostgresMerge::prepare(&self.connector, &self.session, &self.tables, false, images);
+            self.merge = Some(merge.await?);
+        }
+        self.merge.as_mut().ok_or_else(begun)
     }
 
     fn is_direct(&self, index: usize) -> bool {
@@ -127,6 +161,10 @@ impl Staging for PostgresStaging {
             };
         }
         let Staged { incoming, stage, .. } = &self.tables[index];
+        if self.usage.set_aside {
+            let statement = sql("copy {} ({}) from stdin", &[stage, &names(&incoming.columns)]);
+            return Ok(Box::new(FitLoader::new(self.pool.clone(), incoming.table.name.clone(), statement)));
+        }
         Ok(Box::new(self.loader(incoming, stage).await?))
     }
 
@@ -143,6 +181,9 @@ impl Staging for PostgresStaging {
     }
 
     async fn refusals(&mut self) -> Result<Vec<String>, DatabaseError> {
+        if self.usage.set_aside {
+            return self.refuse_bad_keys().await;
+        }
         let mut found = Vec::new();
         for (index, staged) in self.tables.iter().enumerate() {
             let key = staged.incoming.table.key();
@@ -186,8 +227,35 @@ impl Staging for PostgresStaging {
     }
 
     async fn preview(&mut self, index: usize, rows: u64, most: u32) -> Result<TablePreview, DatabaseError> {
-        let Some(merge) = &mut self.merge else { return Err(begun()) };
+        let merge = self.merge().await?;
         preview::table(&mut merge.connection, &merge.targets[index], rows, most).await
+    }
+
+    async fn isolate(&mut self, order: &[usize], mirror: bool) -> Result<u64, DatabaseError> {
+        let merge = self.merge().await?;
+        let found = isolate::find(merge, order, mirror).await?;
+        run(&mut merge.connection, "end the trial", "rollback").await?;
+        let mut refused = 0;
+        for (index, rows) in found {
+            refused += set_aside::refuse(&mut merge.connection, &merge.targets[index], &rows).await?;
+        }
+        // Another transaction is begun for what is left.
+        self.merge = None;
+        Ok(refused)
+    }
+
+    async fn choose(&mut self, index: usize, keys: &[Vec<String>]) -> Result<(), DatabaseError> {
+        let merge = self.merge().await?;
+        choose::rows(&mut merge.connection, &merge.targets[index], keys).await
+    }
+
+    async fn conflicts(&mut self, order: &[usize]) -> Result<Vec<String>, DatabaseError> {
+        let merge = self.merge().await?;
+        let mut sentences = Vec::new();
+        for &index in order {
+            sentences.extend(conflicts::sentences(&mut merge.connection, &merge.targets[index]).await?);
+        }
+        Ok(sentences)
     }
 
     fn mode(&self) -> String {
@@ -206,11 +274,11 @@ impl Staging for PostgresStaging {
                     .map_err(doing(format!("analyze the staged rows of {}", staged.incoming.table.name)))?;
             }
         }
-        let Some(mut merge) = self.merge.take() else {
-            return Err(begun());
-        };
-        merge.begin().await?;
-        Ok(Box::new(merge))
+        self.merge().await?.begin().await?;
+        match self.merge.take() {
+            Some(merge) => Ok(Box::new(merge)),
+            None => Err(begun()),
+        }
     }
 }
 
@@ -241,9 +309,10 @@ impl Loader for PostgresLoader {
         }
     }
 
-    async fn finish(self: Box<Self>) -> Result<u64, DatabaseError> {
+    async fn finish(self: Box<Self>) -> Result<Loaded, DatabaseError> {
         let Self { copy, what } = *self;
-        copy.finish().await.map_err(|cause| failed(what, &cause))
+        let rows = copy.finish().await.map_err(|cause| failed(what, &cause))?;
+        Ok(Loaded { rows, unfit: Vec::new() })
     }
 }
 

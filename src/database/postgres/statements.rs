@@ -10,23 +10,26 @@ use crate::catalog::{Identity, Table, TableName};
 use crate::sql::{Ident, Literal, Operator, Sql, join, names, sql};
 
 /// A table to write to, and how its rows meet the staged ones.
+#[derive(Clone)]
 pub(super) struct Target {
     pub(super) table: Table,
     pub(super) stage: TableName,
     /// The table's rows that the source does not have, when only the rest of the source's rows are staged.
     pub(super) outdated: Option<TableName>,
+    /// The staged rows that are left out, when some may be.
+    pub(super) refused: Option<TableName>,
     pub(super) columns: Vec<String>,
     /// All columns that are not computed, those that do not come in among them.
     pub(super) stored: Vec<String>,
     /// The key's columns with the equality of its index; empty for a table without a key.
-    key: Vec<(String, Operator)>,
+    pub(super) key: Vec<(String, Operator)>,
     /// The source guarantees it, or there is no key.
     pub(super) keys_are_unique: bool,
 }
 
 impl Target {
     pub(super) async fn new(connection: &mut PgConnection, staged: &Staged) -> Result<Self, DatabaseError> {
-        let Staged { incoming, stage, outdated } = staged.clone();
+        let Staged { incoming, stage, outdated, refused } = staged.clone();
         let key = equalities(connection, &incoming.table).await?;
         let keys_are_unique = incoming.unique || key.is_empty();
         let stored = incoming.table.stored_columns();
@@ -34,6 +37,7 @@ impl Target {
             table: incoming.table,
             stage,
             outdated,
+            refused,
             columns: incoming.columns,
             stored,
             key,
@@ -81,6 +85,11 @@ impl Target {
         }
     }
 
+    /// The staging table as `c`.
+    pub(super) fn stage_relation(&self) -> Sql {
+        sql("{}", &[&self.stage])
+    }
+
     /// The target does not have the key of the staged row `s`. For tables with a key.
     pub(super) fn is_lacking(&self) -> Sql {
         sql("not exists (select from {} t where {})", &[&self.relation(), &self.same_key()])
@@ -116,6 +125,17 @@ impl Target {
     /// Every stored column comes in, so that a row can be deleted and inserted again without losing a value.
     pub(super) fn is_whole(&self) -> bool {
         self.stored.iter().all(|name| self.columns.contains(name))
+    }
+}
+
+/// The surplus rows without those whose new version is left out: the source has them.
+fn deletable_rows(target: &Target) -> Sql {
+    match &target.refused {
+        Some(refused) => sql(
+            "{} and not exists (select from {} r where {})",
+            &[&target.surplus_rows(), refused, &target.same_key_of("t", "r")],
+        ),
+        None => target.surplus_rows(),
     }
 }
 
@@ -157,7 +177,7 @@ pub(super) fn delete_surplus(target: &Target) -> Sql {
             ],
         );
     }
-    sql("delete from {}", &[&target.surplus_rows()])
+    sql("delete from {}", &[&deletable_rows(target)])
 }
 
 /// Deletes the rows whose unique values change; `insert` brings them back. None where that cannot happen.
@@ -244,6 +264,27 @@ pub(super) fn is_empty(target: &Target) -> Sql {
     sql("select not exists (select from {})", &[&target.relation()])
 }
 
+/// The places of the staged rows that the target does not hold exactly so.
+pub(super) fn unlike(target: &Target) -> Sql {
+    if target.key.is_empty() && target.outdated.is_some() {
+        return sql("select s.ctid::text from {} s", &[&target.stage]);
+    }
+    if target.key.is_empty() {
+        return sql(
+            "select s.place::text
+             from (select s.ctid as place, {} as image, row_number() over (partition by {}) as copy from {} s) s
+             left join (select {} as image, count(*) as held from {} t group by 1) t on t.image = s.image
+             where s.copy > coalesce(t.held, 0)",
+            &[&image("s", target), &image("s", target), &target.stage, &image("t", target), &target.relation()],
+        );
+    }
+    let columns: Vec<&String> = target.columns.iter().collect();
+    sql(
+        "select s.ctid::text from {} s where not exists (select from {} t where {} and not ({}))",
+        &[&target.stage, &target.relation(), &target.same_key(), &target.differ(&columns)],
+    )
+}
+
 /// Counts the staged rows that the target does not hold exactly so.
 pub(super) fn missing(target: &Target) -> Sql {
     if target.key.is_empty() {
@@ -271,7 +312,7 @@ pub(super) fn surplus(target: &Target) -> Sql {
     if target.key.is_empty() {
         return balance(target, "greatest(coalesce(t.held, 0) - coalesce(s.held, 0), 0)");
     }
-    sql("select count(*) from {}", &[&target.surplus_rows()])
+    sql("select count(*) from {}", &[&deletable_rows(target)])
 }
 
 /// Counts the rows of a partial table that `delete_surplus` deletes.
@@ -299,10 +340,11 @@ pub(super) fn key_text(target: &Target, alias: &'static str) -> Sql {
         return sql("left({}, 200)", &[&image(alias, target)]);
     }
     let alias = sql(alias, &[]);
-    let parts = target
-        .key
-        .iter()
-        .map(|(column, _)| sql("{} || ' ' || {}.{}::text", &[&Literal(column), &alias, &Ident(column)]));
+    // A row that is left out may come without a key.
+    let part = |column: &String| {
+        sql("{} || ' ' || coalesce({}.{}::text, 'null')", &[&Literal(column), &alias, &Ident(column)])
+    };
+    let parts = target.key.iter().map(|(column, _)| part(column));
     join(" || ', ' || ", parts)
 }
 

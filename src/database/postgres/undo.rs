@@ -11,11 +11,12 @@ use sqlx::{Row as _, query_scalar};
 use super::super::{DatabaseError, Incoming, Undoing};
 use super::error::doing;
 use super::images::{self, Fate, Imaged};
+use super::set_aside::of;
 use super::staging::PostgresStaging;
 use super::statements::{self, Target};
 use crate::catalog::{Catalog, TableName};
 use crate::model::{SessionId, SetAside};
-use crate::sql::{Ident, Sql, join, names, sql};
+use crate::sql::{Sql, join, names, sql};
 
 /// Rows that are shown of those that were left alone.
 const SHOWN: i64 = 100;
@@ -251,10 +252,4 @@ impl Table<'_> {
     fn doing(&self) -> impl FnOnce(sqlx::Error) -> DatabaseError {
         doing(format!("take back rows of {}", self.imaged.table))
     }
-}
-
-/// `s.a, s.b`
-fn of(alias: &'static str, columns: &[String]) -> Sql {
-    let alias = sql(alias, &[]);
-    join(", ", columns.iter().map(|column| sql("{}.{}", &[&alias, &Ident(column)])))
 }

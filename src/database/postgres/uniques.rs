@@ -103,7 +103,8 @@ impl Unique {
             .iter()
             .enumerate()
             .map(|(place, (definition, _))| sql("({}) as {}", &[definition, &name(place)]));
-        let all = sql("select {}.*, {} from {}", &[&alias, &join(", ", values), rows]);
+        let values = join(", ", values);
+        let all = sql("select {}.*, {}.ctid as tandem_place, {} from {}", &[&alias, &alias, &values, rows]);
         match &self.condition {
             // Of the values: the rows' own condition may stand before it.
             Some(condition) => sql("(select * from ({}) held where {}) {}", &[&all, condition, &alias]),

@@ -1,5 +1,5 @@
 -- What a committed sync replaced, deleted and inserted, as long as it can be taken back. The rows themselves are in
--- a table of the session's own, `undo_…`.
+-- a table of the session's own, undo_ and the end of its id.
 create table tandem.undo (
     session text primary key references tandem.session,
     -- The transaction that wrote: rows that still carry it have not been changed since.

@@ -3,14 +3,16 @@
 use super::{mirror, pair};
 use crate::support::Database;
 
-const OWN: [&str; 5] = ["account", "comparison", "fence", "panel_session", "session"];
+const OWN: [&str; 7] = ["account", "comparison", "fence", "panel_session", "quarantine", "session", "undo"];
 
 /// What the schema `tandem` holds, without what the running sync itself writes about itself.
 async fn own_rows(database: &Database, session: &str) -> Vec<String> {
     let mut rows = Vec::new();
     for table in OWN {
-        let filter =
-            if table == "session" { format!("where t::text not like '%{session}%'") } else { String::new() };
+        let filter = match table {
+            "session" | "undo" => format!("where t::text not like '%{session}%'"),
+            _ => String::new(),
+        };
         let query = format!(
             "select coalesce(string_agg(t::text, ';' order by t::text), '') from tandem.{table} t {filter}"
         );

@@ -27,7 +27,7 @@ pub(super) fn blocks(preview: &Preview, target: &str) -> Option<AnyView> {
             </div>
             <div class="callout__body">
                 <h3>{format!("What stands in the way: {reasons}")}</h3>
-                <ul class="next">{blocks.iter().map(reason).collect_view()}</ul>
+                <ul class="next next--plain">{blocks.iter().map(reason).collect_view()}</ul>
             </div>
         </section>
     };

@@ -31,9 +31,19 @@ fn whole(preview: &Preview, status: &SyncStatus, names: (&str, &str)) -> AnyView
         {findings::blocks(preview, names.1)}
         {is_counted.then(|| sums(preview, names))}
         {newer(preview, names.1)}
+        {match is_counted {
+            true => sides(preview, status, names),
+            false => view! { {findings::warnings(preview)}<SessionFacts status=status.clone()/> }.into_any(),
+        }}
+    }
+    .into_any()
+}
+
+fn sides(preview: &Preview, status: &SyncStatus, names: (&str, &str)) -> AnyView {
+    view! {
         <div class="split">
-            <div>{is_counted.then(|| changes::panel(&preview.tables, names))}{findings::warnings(preview)}</div>
-            <div>{is_counted.then(|| expected(preview))}{findings::checks(preview)}<SessionFacts status=status.clone()/></div>
+            <div>{changes::panel(&preview.tables, names)}{findings::warnings(preview)}</div>
+            <div>{expected(preview)}{findings::checks(preview)}<SessionFacts status=status.clone()/></div>
         </div>
     }
     .into_any()

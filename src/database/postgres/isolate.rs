@@ -1,0 +1,202 @@
+//! Which staged rows does the target refuse? Tried in a transaction that is always rolled back: a statement that fails
+//! is repeated on halves of its rows until the refused ones stand alone.
+
+use sqlx::Row as _;
+use sqlx::postgres::PgConnection;
+
+use super::super::DatabaseError;
+use super::error::doing;
+use super::foreign_keys;
+use super::merge::{PostgresMerge, run};
+use super::set_aside::{MOST, Refused};
+use super::statements::{self, Target};
+use crate::catalog::TableName;
+use crate::sql::{Sql, sql};
+
+/// The rows of each table that cannot come in, by the table's place. `order` is parents first; with `mirror`, rows
+/// that only the target has go first.
+pub(super) async fn find(
+    merge: &mut PostgresMerge,
+    order: &[usize],
+    mirror: bool,
+) -> Result<Vec<(usize, Vec<Refused>)>, DatabaseError> {
+    merge.begin().await?;
+    if mirror {
+        for &index in order.iter().rev() {
+            let statement = statements::delete_surplus(&merge.targets[index]);
+            execute(&mut merge.connection, &merge.targets[index], statement).await?;
+        }
+    }
+    let mut found: Vec<(usize, Vec<Refused>)> = Vec::new();
+    for &index in order {
+        let refused = table(&mut merge.connection, &merge.targets[index]).await?;
+        if !refused.is_empty() {
+            found.push((index, refused));
+        }
+    }
+    // A row that is refused takes its children with it in the next round: only then it is sure to stay away.
+    if found.is_empty() {
+        for &index in order {
+            let refused = without_parent(&mut merge.connection, &merge.targets, index).await?;
+            if !refused.is_empty() {
+                found.push((index, refused));
+            }
+        }
+    }
+    Ok(found)
+}
+
+async fn table(connection: &mut PgConnection, target: &Target) -> Result<Vec<Refused>, DatabaseError> {
+    let Some(part) = Part::of(connection, target).await? else { return Ok(Vec::new()) };
+    let refused = part.split(connection).await?;
+    run(connection, "try rows", "drop table pg_temp.tandem_part").await?;
+    Ok(refused)
+}
+
+/// Some of a table's staged rows, as if they were all.
+struct Part {
+    target: Target,
+    all: TableName,
+    places: Vec<String>,
+}
+
+impl Part {
+    /// None when the table holds every staged row already.
+    async fn of(connection: &mut PgConnection, target: &Target) -> Result<Option<Self>, DatabaseError> {
+        let what = || doing(format!("try rows of {}", target.table.name));
+        let rows = sqlx::query(statements::unlike(target).into_query())
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(what())?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        // Rows that trade unique values leave together, or each would meet the other's old value.
+        if let Some(moved) = statements::delete_moved(target) {
+            execute(connection, target, moved).await?;
+        }
+        let statement = sql(
+            "create temporary table tandem_part on commit drop as select * from {} with no data",
+            &[&target.stage],
+        );
+        execute(connection, target, statement).await?;
+        let all = target.stage.clone();
+        let target = Target { stage: TableName::new("pg_temp", "tandem_part"), ..target.clone() };
+        Ok(Some(Self { target, all, places: rows.iter().map(|row| row.get(0)).collect() }))
+    }
+
+    async fn split(&self, connection: &mut PgConnection) -> Result<Vec<Refused>, DatabaseError> {
+        let mut waiting = vec![&self.places[..]];
+        let mut refused = Vec::new();
+        while let Some(places) = waiting.pop() {
+            match self.write(connection, places).await {
+                Ok(()) => {}
+                Err(error) => match (refusal(error)?, places) {
+                    ((sqlstate, reason), [place]) => {
+                        refused.push(Refused { place: place.clone(), sqlstate, reason });
+                        if refused.len() > MOST {
+                            let table = self.target.table.name.clone();
+                            return Err(DatabaseError::TooMany { table, most: MOST as u64 });
+                        }
+                    }
+                    (_, places) => {
+                        let (first, second) = places.split_at(places.len() / 2);
+                        waiting.extend([second, first]);
+                    }
+                },
+            }
+        }
+        Ok(refused)
+    }
+
+    /// Writes the rows at these places; after a refusal it is as if nothing had been tried.
+    async fn write(&self, connection: &mut PgConnection, places: &[String]) -> Result<(), DatabaseError> {
+        run(connection, "try rows", "savepoint part").await?;
+        let written = self.write_rows(connection, places).await;
+        if written.is_err() {
+            run(connection, "try rows", "rollback to part").await?;
+        }
+        run(connection, "try rows", "release part").await?;
+        written
+    }
+
+    async fn write_rows(
+        &self,
+        connection: &mut PgConnection,
+        places: &[String],
+    ) -> Result<(), DatabaseError> {
+        let target = &self.target;
+        let choose = sql(
+            "insert into {} select s.* from {} s where s.ctid = any($1::text[]::tid[])",
+            &[&target.stage, &self.all],
+        );
+        sqlx::query(choose.into_query())
+            .bind(places)
+            .execute(&mut *connection)
+            .await
+            .map_err(doing(format!("try rows of {}", target.table.name)))?;
+        if target.table.key().is_empty() {
+            execute(connection, target, statements::insert_all(target)).await?;
+        } else {
+            if let Some(update) = statements::update(target) {
+                execute(connection, target, update).await?;
+            }
+            execute(connection, target, statements::insert(target)).await?;
+        }
+        super::deferred::check(connection, target).await?;
+        execute(connection, target, sql("delete from {}", &[&target.stage])).await
+    }
+}
+
+/// The staged rows whose parent will not be there.
+async fn without_parent(
+    connection: &mut PgConnection,
+    targets: &[Target],
+    index: usize,
+) -> Result<Vec<Refused>, DatabaseError> {
+    let target = &targets[index];
+    let mut refused = Vec::new();
+    for key in foreign_keys::from(connection, &target.table.name).await? {
+        if key.is_period || !key.columns.iter().all(|column| target.columns.contains(column)) {
+            continue;
+        }
+        let statement = sql(
+            "select s.ctid::text from {} s where ({}) and not exists (select from {} p where {})",
+            &[&target.stage, &key.is_set("s"), &key.parent_relation(), &key.met("p", "s")],
+        );
+        let rows = sqlx::query(statement.into_query())
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(doing(format!("look for the parents of rows of {}", target.table.name)))?;
+        refused.extend(rows.iter().map(|row| Refused {
+            place: row.get(0),
+            sqlstate: "23503".to_owned(),
+            reason: format!("{} does not have the row that it references ({})", key.parent, key.name),
+        }));
+    }
+    Ok(refused)
+}
+
+/// The refusal of a row; any other error is nobody's row's fault.
+fn refusal(error: DatabaseError) -> Result<(String, String), DatabaseError> {
+    match error {
+        DatabaseError::Statement { sqlstate, reason, .. } if is_about_a_row(&sqlstate) => {
+            Ok((sqlstate, reason))
+        }
+        other => Err(other),
+    }
+}
+
+/// 22: a value that its type cannot hold; 23: a constraint; P0001: a trigger's own refusal.
+pub(super) fn is_about_a_row(sqlstate: &str) -> bool {
+    sqlstate.starts_with("22") || sqlstate.starts_with("23") || sqlstate == "P0001"
+}
+
+async fn execute(
+    connection: &mut PgConnection,
+    target: &Target,
+    statement: Sql,
+) -> Result<(), DatabaseError> {
+    let done = sqlx::query(statement.into_query()).execute(connection).await;
+    done.map(|_| ()).map_err(doing(format!("write rows of {}", target.table.name)))
+}

@@ -1,0 +1,171 @@
+//! Staged rows that are left out: they move to a table beside the staging table, with the reason.
+
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::{Executor, Postgres, Row as _};
+
+use super::super::{DatabaseError, Incoming, LeftOut};
+use super::error::{doing, failed};
+use super::statements::{self, Target};
+use crate::catalog::TableName;
+use crate::sql::{Ident, Literal, Sql, join, names, sql};
+
+/// More rows than this are no exceptions any more.
+pub(super) const MOST: usize = 10_000;
+
+/// A staged row by its place, and why it is left out.
+#[derive(Debug, Clone)]
+pub(super) struct Refused {
+    pub(super) place: String,
+    pub(super) sqlstate: String,
+    pub(super) reason: String,
+}
+
+/// Makes the place for the rows of one table.
+pub(super) async fn create(
+    pool: &PgPool,
+    incoming: &Incoming,
+    refused: &TableName,
+) -> Result<(), DatabaseError> {
+    sqlx::query(
+        sql(
+            "create unlogged table {} with (autovacuum_enabled = false) as
+             select {}, null::text as tandem_sqlstate, null::text as tandem_reason from {} with no data",
+            &[refused, &names(&incoming.columns), &incoming.table.name],
+        )
+        .into_query(),
+    )
+    .execute(pool)
+    .await
+    .map(|_| ())
+    .map_err(doing(format!("make a place for rows of {} that are left out", incoming.table.name)))
+}
+
+/// Sets aside the staged rows whose key comes twice or is not set.
+pub(super) async fn bad_keys(connection: &mut PgConnection, target: &Target) -> Result<(), DatabaseError> {
+    let key = target.table.key();
+    let twice = sql(
+        "delete from {} s using (select {} from {} group by {} having count(*) > 1) t where {}",
+        &[&target.stage, &names(key), &target.stage, &names(key), &target.same_key()],
+    );
+    let unset =
+        join(" or ", key.iter().map(|column| sql("s.{} is not distinct from null", &[&Ident(column)])));
+    let unset = sql("delete from {} s where {}", &[&target.stage, &unset]);
+    let found = [
+        (twice, "23505", "its key comes more than once from the source"),
+        (unset, "23502", "it comes without a key"),
+    ];
+    for (gone, sqlstate, reason) in found {
+        let Some(statement) =
+            moving(target, &gone, &Sql::default(), sqlstate, &sql("{}", &[&Literal(reason)]))
+        else {
+            continue;
+        };
+        sqlx::query(statement.into_query())
+            .execute(&mut *connection)
+            .await
+            .map_err(doing(format!("set rows of {} aside", target.table.name)))?;
+    }
+    Ok(())
+}
+
+/// Moves staged rows aside. `gone` is a statement that deletes from the staging table `s` and may use other relations;
+/// `reason` is an expression over what `returning` gives beside the row's columns.
+pub(super) fn moving(
+    target: &Target,
+    gone: &Sql,
+    returning: &Sql,
+    sqlstate: &'static str,
+    reason: &Sql,
+) -> Option<Sql> {
+    let refused = target.refused.as_ref()?;
+    Some(sql(
+        "with gone as ({} returning {}{}) insert into {} ({}, tandem_sqlstate, tandem_reason) select {}, {}, {} from gone",
+        &[
+            gone,
+            &of("s", &target.columns),
+            returning,
+            refused,
+            &names(&target.columns),
+            &of("gone", &target.columns),
+            &Literal(sqlstate),
+            reason,
+        ],
+    ))
+}
+
+/// Moves the rows at the given places aside.
+pub(super) async fn refuse<'e, E>(
+    executor: E,
+    target: &Target,
+    rows: &[Refused],
+) -> Result<u64, DatabaseError>
+where
+    E: Executor<'e, Database = Postgres>,
+{
+    let Some(refused) = &target.refused else { return Ok(0) };
+    let statement = sql(
+        "with refused as (select * from unnest($1::text[]::tid[], $2::text[], $3::text[]) as u(place, sqlstate, reason)),
+              gone as (delete from {} s using refused r where s.ctid = r.place returning {}, r.sqlstate, r.reason)
+         insert into {} select * from gone",
+        &[&target.stage, &of("s", &target.columns), refused],
+    );
+    let column = |of: fn(&Refused) -> &String| rows.iter().map(of).cloned().collect::<Vec<String>>();
+    let done = sqlx::query(statement.into_query())
+        .bind(column(|row| &row.place))
+        .bind(column(|row| &row.sqlstate))
+        .bind(column(|row| &row.reason))
+        .execute(executor)
+        .await;
+    done.map(|done| done.rows_affected()).map_err(doing(format!("set rows of {} aside", target.table.name)))
+}
+
+/// The rows that were set aside.
+pub(super) async fn left_out(
+    connection: &mut PgConnection,
+    target: &Target,
+) -> Result<Vec<LeftOut>, DatabaseError> {
+    let Some(refused) = &target.refused else { return Ok(Vec::new()) };
+    let what = || doing(format!("read the rows of {} that were set aside", target.table.name));
+    let statement = sql(
+        "select {} as row, s.tandem_sqlstate, s.tandem_reason, row({})::text as image from {} s limit {}",
+        &[
+            &statements::key_text(target, "s"),
+            &of("s", &target.columns),
+            refused,
+            &i64::try_from(MOST + 1).unwrap_or(i64::MAX),
+        ],
+    );
+    let rows = sqlx::query(statement.into_query()).fetch_all(connection).await.map_err(what())?;
+    if rows.len() > MOST {
+        return Err(DatabaseError::TooMany { table: target.table.name.clone(), most: MOST as u64 });
+    }
+    let left_out = rows.iter().map(|row| LeftOut {
+        row: row.get("row"),
+        sqlstate: row.get("tandem_sqlstate"),
+        reason: row.get("tandem_reason"),
+        image: row.get("image"),
+    });
+    Ok(left_out.collect())
+}
+
+/// Their text, as it came.
+pub(super) async fn text<'a>(
+    connection: &'a mut PgConnection,
+    target: &Target,
+) -> Result<BoxStream<'a, Result<bytes::Bytes, DatabaseError>>, DatabaseError> {
+    let Some(refused) = &target.refused else { return Ok(futures::stream::empty().boxed()) };
+    let what = format!("read the rows of {} that were set aside", target.table.name);
+    let statement = sql("copy {} ({}) to stdout", &[refused, &names(&target.columns)]);
+    match connection.copy_out_raw(statement.as_str()).await {
+        Ok(rows) => Ok(rows.map_err(move |cause| failed(what.clone(), &cause)).boxed()),
+        Err(cause) => Err(failed(what, &cause)),
+    }
+}
+
+/// `s.a, s.b`
+pub(super) fn of(alias: &'static str, columns: &[String]) -> Sql {
+    let alias = sql(alias, &[]);
+    join(", ", columns.iter().map(|column| sql("{}.{}", &[&alias, &Ident(column)])))
+}

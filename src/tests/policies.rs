@@ -1,0 +1,267 @@
+//! What an admin can choose about rows that cannot simply come in: conflicts, refused rows, chosen rows.
+
+use tandem::model::{
+    ChosenRow, Code, ConflictPolicy, DeletePolicy, Phase, Relation, RowErrors, SyncOptions, SyncStatus,
+};
+
+use crate::support::{self, Contents, Database, Node, Written, nodes};
+
+struct Pair {
+    _source: Database,
+    target: Database,
+    _north: Node,
+    south: Node,
+    before: Contents,
+}
+
+async fn pair(schema: &str, source_rows: &str, target_rows: &str) -> Pair {
+    let (source, target) = support::databases("empty", "empty").await;
+    source.execute(&format!("{schema}; {source_rows}")).await;
+    target.execute(&format!("{schema}; {target_rows}")).await;
+    let (north, south) = nodes(&source, &target).await;
+    let before = Contents::of(&target).await;
+    Pair { _source: source, target, _north: north, south, before }
+}
+
+impl Pair {
+    async fn pull(&self, method: &str, options: &SyncOptions) -> SyncStatus {
+        self.south.sync_by(method, "pull", "north", options).await
+    }
+
+    async fn text(&self, query: &str) -> String {
+        self.target
+            .value(&format!("select coalesce(string_agg(r, ', ' order by r), '') from ({query}) t(r)"))
+            .await
+    }
+
+    /// Whatever was decided, it can be taken back.
+    async fn undo(&self, status: &SyncStatus) {
+        let undone = self.south.undo(&status.session_id, false).await;
+        assert_eq!(undone.phase, Phase::Verified, "{undone:#?}");
+        assert_eq!(self.before.until(&Contents::of(&self.target).await), [""; 0]);
+    }
+}
+
+const PLACES: &str =
+    "create table place (id int primary key, code text constraint place_code unique, name text);
+                      create table child (id int primary key, place int references place, note text);
+                      create table grandchild (id int primary key, child int not null references child)";
+/// The source has 3:z, the target its own 9:z; both have children of it.
+const SOURCE: &str = "insert into place values (1, 'a', 'new'), (3, 'z', 'new');
+                      insert into child values (1, 1), (2, 3), (3, null); insert into grandchild values (1, 1), (2, 2)";
+const TARGET: &str = "insert into place values (1, 'a', 'old'), (9, 'z', 'own');
+                      insert into child values (8, 9), (1, null); insert into grandchild values (8, 8)";
+
+fn conflicts(conflicts: ConflictPolicy) -> SyncOptions {
+    SyncOptions { conflicts, ..SyncOptions::default() }
+}
+
+fn isolate() -> SyncOptions {
+    SyncOptions { row_errors: RowErrors::Isolate, ..SyncOptions::default() }
+}
+
+const PLACE_ROWS: &str = "select id || code || name from place";
+const CHILD_ROWS: &str = "select id || ':' || coalesce(place::text, '-') from child";
+const GRANDCHILD_ROWS: &str = "select id || ':' || child from grandchild";
+
+#[tokio::test]
+async fn a_conflict_aborts_and_both_rows_are_named() {
+    for method in ["backup", "delta"] {
+        let pair = pair(PLACES, SOURCE, TARGET).await;
+        let before = Written::of(&pair.target).await;
+
+        let status = pair.pull(method, &SyncOptions::default()).await;
+
+        let error = status.error.unwrap();
+        assert_eq!((status.phase, error.code), (Phase::Failed, Code::RowRefused));
+        for part in ["public.place", "id 3", "id 9", "place_code"] {
+            assert!(error.message.contains(part), "`{part}` is not in: {}", error.message);
+        }
+        assert_eq!(before.until(&Written::of(&pair.target).await), [].into());
+    }
+}
+
+#[tokio::test]
+async fn skip_leaves_the_incoming_row_out_with_all_that_references_it() {
+    for method in ["backup", "delta"] {
+        let pair = pair(PLACES, SOURCE, TARGET).await;
+
+        let status = pair.pull(method, &conflicts(ConflictPolicy::Skip)).await;
+
+        assert_eq!(status.phase, Phase::Completed, "{status:#?}");
+        let result = status.result.clone().unwrap();
+        assert!(matches!(result.relation, Relation::Except { left_out: 3, .. }), "{result:?}");
+        let rows: Vec<_> =
+            result.set_aside_rows.iter().map(|row| format!("{} {}", row.table, row.row)).collect();
+        assert_eq!(rows, ["child id 2", "grandchild id 2", "place id 3"]);
+        assert_eq!(pair.text(PLACE_ROWS).await, "1anew, 9zown");
+        assert_eq!(pair.text(CHILD_ROWS).await, "1:1, 3:-, 8:9");
+        assert_eq!(pair.text(GRANDCHILD_ROWS).await, "1:1, 8:8");
+        assert_eq!(pair.target.value::<i64>("select count(*) from tandem.quarantine").await, 3);
+        pair.undo(&status).await;
+    }
+}
+
+#[tokio::test]
+async fn source_replaces_the_targets_row_and_its_children_follow() {
+    let pair = pair(PLACES, SOURCE, TARGET).await;
+
+    let status = pair.pull("backup", &conflicts(ConflictPolicy::Source)).await;
+
+    assert_eq!(status.phase, Phase::Verified, "{status:#?}");
+    assert_eq!(pair.text(PLACE_ROWS).await, "1anew, 3znew");
+    assert_eq!(pair.text(CHILD_ROWS).await, "1:1, 2:3, 3:-, 8:3");
+    assert_eq!(pair.text(GRANDCHILD_ROWS).await, "1:1, 2:2, 8:8");
+    pair.undo(&status).await;
+}
+
+#[tokio::test]
+async fn target_keeps_its_row_and_the_incoming_children_reference_it() {
+    let pair = pair(PLACES, SOURCE, TARGET).await;
+
+    let status = pair.pull("backup", &conflicts(ConflictPolicy::Target)).await;
+
+    assert_eq!(status.phase, Phase::Completed, "{status:#?}");
+    assert_eq!(pair.text(PLACE_ROWS).await, "1anew, 9zown");
+    assert_eq!(pair.text(CHILD_ROWS).await, "1:1, 2:9, 3:-, 8:9");
+    assert_eq!(pair.text(GRANDCHILD_ROWS).await, "1:1, 2:2, 8:8");
+    pair.undo(&status).await;
+}
+
+#[tokio::test]
+async fn a_preview_counts_conflicts_in_every_kind_of_unique_index() {
+    let schema = "create table word (id int primary key, code text, live bool);
+                  create unique index on word (lower(code)) where live;
+                  create table span (id int primary key, during int4range, exclude using gist (during with &&));
+                  create table pairs (id int primary key, a int, b int, unique nulls not distinct (a, b))";
+    let pair = pair(
+        schema,
+        "insert into word values (1, 'ONE', true), (2, 'two', false); insert into span values (1, '[1,5)'); insert into pairs values (1, 1, null)",
+        "insert into word values (7, 'one', true), (8, 'TWO', true); insert into span values (7, '[4,9)'); insert into pairs values (7, 1, null)",
+    )
+    .await;
+
+    let preview = pair.south.preview("pull", "north", &SyncOptions::default()).await.preview.unwrap();
+
+    let counted: Vec<_> = preview.tables.iter().map(|table| (table.name.as_str(), table.conflicts)).collect();
+    let of = |name| counted.iter().find(|(other, _)| *other == name).unwrap().1;
+    assert_eq!((of("word"), of("span"), of("pairs")), (1, 1, 1));
+    let skipped = pair.pull("backup", &conflicts(ConflictPolicy::Skip)).await;
+    assert_eq!(skipped.result.unwrap().set_aside, 3);
+}
+
+#[tokio::test]
+async fn refused_rows_are_left_out_one_by_one_and_the_rest_commits() {
+    let schema = "create table parent (id int primary key, name text);
+                  create table thing (id int primary key, parent int references parent, note text);
+                  create table leaf (id int primary key, thing int references thing);
+                  create table loose (name text)";
+    for (method, deletes) in [("backup", DeletePolicy::Keep), ("delta", DeletePolicy::Mirror)] {
+        let pair = pair(
+            schema,
+            "insert into parent select n, 'p' || n from generate_series(1, 3000) n;
+             insert into thing select n, n, 'x' from generate_series(1, 3000) n;
+             insert into leaf select n, n from generate_series(1, 3000) n;
+             insert into loose select n from generate_series(1, 50) n",
+            "insert into parent values (7, 'old'), (9000, 'own'); insert into loose values ('own');
+             alter table parent add constraint no_13 check (name not in ('p13', 'p7', 'p2999'));
+             alter table thing alter note set not null;
+             create function loud() returns trigger language plpgsql as 'begin if new.name = ''17'' then raise exception ''not 17''; end if; return new; end';
+             create trigger loud before insert on loose for each row execute function loud();
+             alter table loose enable always trigger loud",
+        )
+        .await;
+        let options = SyncOptions { deletes, ..isolate() };
+
+        let status = pair.pull(method, &options).await;
+
+        assert_eq!(status.phase, Phase::Completed, "{status:#?}");
+        let result = status.result.clone().unwrap();
+        // 13 and 2999 with their children and grandchildren; 7 stays as it was, so its children may come.
+        assert_eq!(result.set_aside, 8, "{:#?}", result.set_aside_rows);
+        let reasons: Vec<_> = result
+            .set_aside_rows
+            .iter()
+            .map(|row| format!("{} {} {}", row.table, row.row, row.sqlstate))
+            .collect();
+        for expected in ["parent id 13 23514", "parent id 7 23514", "thing id 13 23503", "leaf id 2999 23503"]
+        {
+            assert!(reasons.iter().any(|row| row == expected), "{expected}: {reasons:?}");
+        }
+        assert!(
+            result.set_aside_rows.iter().any(|row| row.table == "loose" && row.reason.contains("not 17"))
+        );
+        assert_eq!(
+            pair.text("select name from parent where id in (7, 13, 9000)").await,
+            match deletes {
+                DeletePolicy::Keep => "old, own",
+                DeletePolicy::Mirror => "old",
+            }
+        );
+        assert_eq!(pair.target.value::<i64>("select count(*) from thing").await, 2998);
+        assert_eq!(pair.target.value::<i64>("select count(*) from tandem.quarantine").await, 8);
+        pair.undo(&status).await;
+    }
+}
+
+#[tokio::test]
+async fn rows_that_no_type_of_the_target_can_hold_are_left_out_too() {
+    let schema = "create domain small as int; create table thing (id int primary key, size small, name text)";
+    let pair = pair(
+        schema,
+        "insert into thing select n, n % 100, n from generate_series(1, 20000) n",
+        "alter domain small add check (value < 99)",
+    )
+    .await;
+    assert_eq!(pair.pull("backup", &SyncOptions::default()).await.phase, Phase::Failed);
+
+    let status = pair.pull("backup", &isolate()).await;
+
+    assert_eq!(status.phase, Phase::Completed, "{status:#?}");
+    let result = status.result.unwrap();
+    assert_eq!((result.set_aside, result.inserted), (200, 19800));
+    assert!(matches!(result.relation, Relation::Except { left_out: 200, .. }), "{:?}", result.relation);
+}
+
+#[tokio::test]
+async fn keys_that_come_twice_are_all_left_out() {
+    let source = "create table thing (id int, name text); insert into thing values (1, 'a'), (1, 'b'), (2, 'c'), (null, 'd')";
+    let (from, to) = support::databases("empty", "empty").await;
+    from.execute(source).await;
+    to.execute("create table thing (id int primary key, name text); insert into thing values (1, 'old')")
+        .await;
+    let (_north, south) = nodes(&from, &to).await;
+
+    let status = south.sync_by("backup", "pull", "north", &isolate()).await;
+
+    assert_eq!(status.result.unwrap().set_aside, 3);
+    let rows: String = to.value("select string_agg(id || name, ', ' order by id) from thing").await;
+    assert_eq!(rows, "1old, 2c");
+}
+
+#[tokio::test]
+async fn only_the_chosen_rows_are_synced() {
+    let schema = "create table thing (id int, part text, name text, primary key (id, part)); create table other (id int primary key)";
+    for method in ["auto", "delta", "backup"] {
+        let pair = pair(
+            schema,
+            "insert into thing values (1, 'a', 'new'), (2, 'a', 'new'), (3, 'a', 'new'), (4, 'a', 'new'); insert into other values (1)",
+            "insert into thing values (1, 'a', 'old'), (2, 'a', 'old'), (8, 'a', 'own'), (9, 'a', 'own')",
+        )
+        .await;
+        let row =
+            |id: &str| ChosenRow { table: "thing".to_owned(), key: vec![id.to_owned(), "a".to_owned()] };
+        let rows = vec![row("1"), row("3"), row("9")];
+        let options = SyncOptions { rows, deletes: DeletePolicy::Mirror, ..SyncOptions::default() };
+
+        let status = pair.pull(method, &options).await;
+
+        assert_eq!(status.phase, Phase::Verified, "{status:#?}");
+        let result = status.result.clone().unwrap();
+        assert_eq!((result.inserted, result.updated, result.deleted), (1, 1, 1));
+        assert_eq!(result.relation, Relation::Chosen { rows: 3 });
+        assert_eq!(pair.text("select id || name from thing").await, "1new, 2old, 3new, 8own");
+        assert_eq!(pair.target.value::<i64>("select count(*) from other").await, 0);
+        pair.undo(&status).await;
+    }
+}
