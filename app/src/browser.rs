@@ -18,14 +18,6 @@ pub fn go(path: &str) {
     }
 }
 
-/// Asks the server for this page anew.
-pub fn reload() {
-    #[cfg(feature = "hydrate")]
-    if let Err(error) = window().location().reload() {
-        leptos::logging::warn!("cannot load this page anew: {error:?}");
-    }
-}
-
 /// The values of the boxes of a name that are ticked.
 #[cfg_attr(not(feature = "hydrate"), expect(unused_variables, reason = "only a browser can"))]
 pub fn ticked(name: &str) -> Vec<String> {
@@ -42,6 +34,37 @@ pub fn ticked(name: &str) -> Vec<String> {
     }
     #[cfg(not(feature = "hydrate"))]
     Vec::new()
+}
+
+/// An element of that id is on the page.
+#[cfg_attr(not(feature = "hydrate"), expect(unused_variables, reason = "only a browser can"))]
+pub fn shows(id: &str) -> bool {
+    #[cfg(feature = "hydrate")]
+    return document().get_element_by_id(id).is_some();
+    #[cfg(not(feature = "hydrate"))]
+    false
+}
+
+/// Puts what the server has drawn on another page into an element of this one.
+#[cfg(feature = "hydrate")]
+pub fn fill(place: &web_sys::Element, path: &str) {
+    use wasm_bindgen::JsCast;
+    use wasm_bindgen::closure::Closure;
+
+    let Ok(request) = web_sys::XmlHttpRequest::new() else { return };
+    let (place, answer) = (place.clone(), request.clone());
+    // Without the part, because somebody has signed out, the link stays that was there before.
+    let done = Closure::once_into_js(move || {
+        let page = answer.response_xml().ok().flatten();
+        if let Some(part) = page.and_then(|page| page.query_selector("[data-drawn]").ok().flatten()) {
+            place.replace_children_with_node_1(&part);
+        }
+    });
+    request.set_response_type(web_sys::XmlHttpRequestResponseType::Document);
+    request.set_onload(Some(done.unchecked_ref()));
+    if let Err(error) = request.open("GET", path).and_then(|()| request.send()) {
+        leptos::logging::warn!("cannot read {path}: {error:?}");
+    }
 }
 
 /// Opens a modal dialog; the browser moves the focus in and back.

@@ -12,6 +12,9 @@ use crate::{browser, format, text};
 /// The name of the boxes that choose a row; their value is a `ChosenRow` as JSON.
 pub const ROW: &str = "row";
 
+/// The heading over what would refuse a sync.
+pub const BLOCKED: &str = "blocked";
+
 #[component]
 pub fn Act(status: SyncStatus, chosen: RwSignal<usize>) -> impl IntoView {
     let live = use_live();
@@ -26,7 +29,8 @@ pub fn Act(status: SyncStatus, chosen: RwSignal<usize>) -> impl IntoView {
             browser::go("/");
         }
     });
-    let is_blocked = status.preview.as_ref().is_some_and(Preview::is_blocked);
+    // The browser does not read the preview, only what the server has drawn of it.
+    let is_blocked = status.preview.as_ref().is_some_and(Preview::is_blocked) || browser::shows(BLOCKED);
     let again = format!("/?as={}", status.session_id);
     let (source, target) = text::source_and_target(status.direction, &status.local, &status.peer);
     let say = match is_blocked {
@@ -50,7 +54,7 @@ pub fn Act(status: SyncStatus, chosen: RwSignal<usize>) -> impl IntoView {
         start.dispatch(Launch::Sync(SyncRequest { options, ..request }));
     };
     view! {
-        <section class="panel act" aria-label="Start">
+        <section class="panel act act--stays" aria-label="Start">
             <div class="act__say">
                 <p id="act-say">{say}</p>
                 <ErrorHint error=failed/>

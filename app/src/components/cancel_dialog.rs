@@ -55,10 +55,15 @@ fn consequence(status: &SyncStatus) -> String {
         Kind::Undo => {
             format!("All SQL stops within 5 seconds. {target} stays as it is now, with the sync in it.")
         }
-        Kind::Sync => format!(
-            "Backup, transfer and all SQL stop on both servers within 5 seconds. {target} has not been changed and \
-             stays as it is. The {} that travelled already are thrown away.",
-            format::bytes(status.bytes_done)
-        ),
+        Kind::Sync => {
+            let travelled = match status.bytes_done {
+                0 => String::new(),
+                bytes => format!(" The {} that travelled already are thrown away.", format::bytes(bytes)),
+            };
+            format!(
+                "Backup, transfer and all SQL stop on both servers within 5 seconds. {target} has not been changed \
+                 and stays as it is.{travelled}"
+            )
+        }
     }
 }

@@ -1,16 +1,37 @@
-//! What the server draws once and the browser leaves as it is: the code for it is not loaded by the browser.
+//! What a session has come to, drawn once by the server: the browser leaves it as it is, and loads no code for it.
 
-#[cfg(not(feature = "ssr"))]
 use leptos::prelude::*;
-#[cfg(not(feature = "ssr"))]
-use leptos::tachys::html::InertElement;
+use tandem::model::{LogLine, SyncStatus};
 
-/// Stands in the browser for the one element that the server has drawn at this place. A page that was put together by
-/// the browser has no such element, and is asked of the server anew.
+/// One element, because it is one for the browser.
+#[cfg(feature = "ssr")]
+pub fn drawn(status: &SyncStatus, log: Vec<LogLine>) -> AnyView {
+    use super::{preview, report};
+
+    let body = match status.phase {
+        tandem::model::Phase::Previewed => preview::found(status),
+        _ => report::whole(status.clone(), log),
+    };
+    view! { <div class="stack" data-drawn>{body}</div> }.into_any()
+}
+
+/// The element that the server has drawn at this place. Where the page was put together by the browser there is none,
+/// and it is taken from the session's own page.
 #[cfg(not(feature = "ssr"))]
-pub fn kept() -> AnyView {
-    if crate::live::use_live().is_mounted.get_untracked() {
-        crate::browser::reload();
+pub fn drawn(status: &SyncStatus, _: Vec<LogLine>) -> AnyView {
+    use leptos::html::Div;
+    use leptos::tachys::html::InertElement;
+
+    if !crate::live::use_live().is_mounted.get_untracked() {
+        return InertElement::new("").into_any();
     }
-    InertElement::new("<div></div>").into_any()
+    let place = NodeRef::<Div>::new();
+    let page = format!("/history/{}", status.session_id);
+    let path = page.clone();
+    Effect::new(move || {
+        if let Some(place) = place.get() {
+            crate::browser::fill(&place, &path);
+        }
+    });
+    view! { <div class="stack" node_ref=place><a class="text" href=page rel="external">"Open the report"</a></div> }.into_any()
 }

@@ -17,7 +17,6 @@ pub mod options;
 pub mod outcome;
 pub mod overall;
 pub mod pair;
-#[cfg(feature = "ssr")]
 pub mod preview;
 pub mod proof;
 pub mod rail;

@@ -1,8 +1,8 @@
 //! What is known → what the two cards of the stage say, for each state of the page.
 
 use tandem::model::{
-    Comparison, DatabaseFacts, Direction, Fingerprint, Kind, Peer, Phase, Relation, Step, StepState,
-    SyncStatus,
+    Comparison, DatabaseFacts, Direction, Fingerprint, Kind, Peer, Phase, Presence, Relation, Step,
+    StepState, SyncStatus,
 };
 
 use super::comb::Teeth;
@@ -180,8 +180,9 @@ fn base(peer: &Peer) -> Side {
     let product = peer.database.as_ref().map(|database| database.product.as_str());
     let address =
         peer.address.as_deref().unwrap_or(if peer.is_local { "" } else { "Calls in, cannot be called" });
+    let away = (peer.presence == Presence::Offline).then_some("offline now");
     let address: Vec<&str> =
-        [Some(address), product].into_iter().flatten().filter(|part| !part.is_empty()).collect();
+        [Some(address), product, away].into_iter().flatten().filter(|part| !part.is_empty()).collect();
     Side { name: peer.name.clone(), address: address.join(", "), ..Side::default() }
 }
 

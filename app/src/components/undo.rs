@@ -12,52 +12,53 @@ use crate::api::launch::{Launch, launcher, refused};
 use crate::live::use_live;
 use crate::{browser, text};
 
+/// That it was taken back, or what it has taken back.
 #[component]
-pub fn Undoing(status: SyncStatus) -> impl IntoView {
-    let now = use_live().now_us.get_untracked();
-    let until = status.result.as_ref().and_then(|result| result.undo_until_us);
-    let until = until.filter(|until| status.phase.is_committed() && *until > now);
-    view! {
-        {status.undo.as_ref().map(|other| {
-            let (said, link) = match status.kind {
-                Kind::Undo if status.phase != Phase::Undone => ("This session has taken a sync back. ", "The sync that was undone"),
-                _ => ("What this session wrote was taken back. ", "The session that undid it"),
-            };
-            view! {
-                <p class="hint">
-                    <Glyph icon=Icon::Undo/>
-                    <span>{said}<A href=format!("/history/{other}") attr:class="text">{link}</A></span>
-                </p>
+pub fn TakenBack(status: SyncStatus) -> impl IntoView {
+    status.undo.as_ref().map(|other| {
+        let (said, link) = match status.kind {
+            Kind::Undo if status.phase != Phase::Undone => {
+                ("This session has taken a sync back. ", "The sync that was undone")
             }
-        })}
-        {until.map(|until| view! { <Offer status until/> })}
-    }
-    .into_any()
+            _ => ("What this session wrote was taken back. ", "The session that undid it"),
+        };
+        view! {
+            <p class="hint">
+                <Glyph icon=Icon::Undo/>
+                <span>{said}<A href=format!("/history/{other}") attr:class="text">{link}</A></span>
+            </p>
+        }
+        .into_any()
+    })
 }
 
+/// What undo would do, as long as it can be done.
 #[component]
-fn Offer(status: SyncStatus, until: i64) -> impl IntoView {
+pub fn Undo(status: SyncStatus) -> impl IntoView {
+    let now = use_live().now_us.get_untracked();
+    let result = status.result.as_ref();
+    let until = result.and_then(|result| result.undo_until_us);
+    let until = until.filter(|until| status.phase.is_committed() && *until > now)?;
     let (_, target) = text::source_and_target(status.direction, &status.local, &status.peer);
-    let (back, gone) =
-        status.result.as_ref().map_or((0, 0), |result| (result.updated + result.deleted, result.inserted));
+    let (back, gone) = result.map_or((0, 0), |result| (result.updated + result.deleted, result.inserted));
     let what = text::undo(target, back, gone);
-    let is_here = status.direction == Direction::Pull;
-    let elsewhere =
-        (!is_here).then(|| format!("Undo it on {}’s panel: the rows are kept there.", status.peer));
-    view! {
-        <section class="panel" aria-labelledby="undo-it">
-            <div class="panel__head">
-                <h2 id="undo-it">"Undo"</h2>
-                <span class="note">"until " <Moment us=until/></span>
+    let action = match status.direction {
+        Direction::Pull => view! { <Button status what=what.clone()/> }.into_any(),
+        Direction::Push => {
+            let where_to = format!("Undo it on {}’s panel: the rows are kept there.", status.peer);
+            view! { <p class="soft">{where_to}</p> }.into_any()
+        }
+    };
+    let panel = view! {
+        <section class="panel act" aria-labelledby="undo-it">
+            <div class="act__say">
+                <h2 id="undo-it">"Undo, until " <Moment us=until/></h2>
+                <p>{what}</p>
             </div>
-            <div class="panel__body stack stack--close">
-                <p class="soft">{what.clone()}</p>
-                {elsewhere.map(|elsewhere| view! { <p class="soft">{elsewhere}</p> })}
-                {is_here.then(|| view! { <Button status what/> })}
-            </div>
+            {action}
         </section>
-    }
-    .into_any()
+    };
+    Some(panel.into_any())
 }
 
 #[component]

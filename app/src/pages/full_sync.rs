@@ -231,8 +231,10 @@ fn Running(live: Live, first: SyncStatus) -> impl IntoView {
 #[component]
 fn Ended(live: Live, first: SyncStatus) -> impl IntoView {
     let status = newest(live, first);
+    let which = Memo::new(move |_| (status.read().session_id.clone(), status.read().phase));
     move || {
-        let status = status.get();
+        which.track();
+        let status = status.get_untracked();
         let log = status.log.clone();
         view! { <Report status log/> }
     }

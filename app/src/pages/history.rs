@@ -165,8 +165,6 @@ fn Line(session: SessionSummary, longest: u64) -> impl IntoView {
         Kind::Preview => "–".to_owned(),
         _ => format::count(session.inserted + session.updated + session.deleted),
     };
-    // The page of a preview is drawn by the server only.
-    let rel = (session.kind == Kind::Preview).then_some("external");
     let href = format!("/history/{}", session.session_id);
     let speed = match session.bytes_per_second {
         0 => "–".to_owned(),
@@ -188,9 +186,9 @@ fn Line(session: SessionSummary, longest: u64) -> impl IntoView {
                             {kind}
                         </span>
                     })}
-                    <a href=href.clone() rel=rel class="cell-link">
+                    <A href=href.clone() attr:class="cell-link">
                         <Pair local=session.local peer=session.peer direction=session.direction/>
-                    </a>
+                    </A>
                 </span>
             </td>
             <td class="soft drop-2" data-label="Method">{(session.kind != Kind::Undo).then(|| session.method.as_str())}</td>

@@ -5,11 +5,12 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
-use tandem::model::{Code, Kind, Phase, SessionDetail, SessionId, SyncError, SyncStatus};
+use tandem::model::{Code, Kind, LogLine, Phase, SessionDetail, SessionId, SyncError, SyncStatus};
 
 use crate::api::admin;
-use crate::components::act::Act;
+use crate::components::act::{self, Act};
 use crate::components::error_hint::ErrorHint;
+use crate::components::fixed;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::moment::Moment;
 use crate::components::outcome::Outcome;
@@ -82,7 +83,7 @@ fn Found(detail: SessionDetail) -> impl IntoView {
             <p class="hint"><span>{format!("This {kind} is running. ")}<A href="/" attr:class="text">"Watch it"</A></span></p>
         })}
         {if status.phase == Phase::Previewed {
-            view! { <Previewed status/> }.into_any()
+            view! { <Previewed status log/> }.into_any()
         } else {
             view! { <Report status log/> }.into_any()
         }}
@@ -92,14 +93,10 @@ fn Found(detail: SessionDetail) -> impl IntoView {
 
 /// The server draws what was found, the browser adds what can be done about it.
 #[component]
-fn Previewed(status: SyncStatus) -> impl IntoView {
+fn Previewed(status: SyncStatus, log: Vec<LogLine>) -> impl IntoView {
     let chosen = RwSignal::new(0);
-    #[cfg(feature = "ssr")]
-    let found = crate::components::preview::found(&status);
-    #[cfg(not(feature = "ssr"))]
-    let found = crate::components::fixed::kept();
     view! {
-        <div class="stack" on:change=move |_| chosen.set(browser::ticked(crate::components::act::ROW).len())>{found}</div>
+        <div class="stack" on:change=move |_| chosen.set(browser::ticked(act::ROW).len())>{fixed::drawn(&status, log)}</div>
         <Act status chosen/>
     }
     .into_any()

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use tandem::model::{Check, CheckState, Preview, PreviewFinding};
 
+use super::super::act::BLOCKED;
 use super::super::icon::{Glyph, Icon};
 use crate::format;
 
@@ -19,10 +20,10 @@ pub(super) fn blocks(preview: &Preview, target: &str) -> Option<AnyView> {
     };
     let reasons = format::counted(blocks.len() as u64, "reason", "reasons");
     let callout = view! {
-        <section class="callout" aria-labelledby="blocked">
+        <section class="callout" aria-labelledby=BLOCKED>
             <div class="callout__head">
                 <span class="seal seal--bad"><Glyph icon=Icon::Cross/></span>
-                <h2 id="blocked">"This sync would be refused"</h2>
+                <h2 id=BLOCKED>"This sync would be refused"</h2>
                 <p>{format!("Nothing was written. {target} stays as it is.")}</p>
             </div>
             <div class="callout__body">

@@ -12,17 +12,15 @@ use super::proof::SessionFacts;
 use super::totals::Total;
 use crate::{format, text};
 
-/// One element, because it is one for the browser.
 pub fn found(status: &SyncStatus) -> AnyView {
     let names = text::source_and_target(status.direction, &status.local, &status.peer);
-    let body = match &status.preview {
+    match &status.preview {
         Some(preview) => whole(preview, status, names),
         None => view! {
             <p class="hint"><span>{format!("What was found is on {}’s panel, where the preview was started.", status.peer)}</span></p>
         }
         .into_any(),
-    };
-    view! { <div class="stack">{body}</div> }.into_any()
+    }
 }
 
 fn whole(preview: &Preview, status: &SyncStatus, names: (&str, &str)) -> AnyView {
