@@ -68,7 +68,7 @@ fn whole(table: &TablePreview, row: &RowPreview) -> AnyView {
                     <label class="pick">
                         {is_chosen_by_key(table, row.change).then(|| tick(table, row))}
                         <span class="sign" data-kind=kind aria-hidden="true">{sign}</span>
-                        <span>{name}{newer}<span class="muted">{what}</span></span>
+                        <span>{name}{newer}" "<span class="muted">{what}</span></span>
                     </label>
                 </th>
             </tr>
