@@ -102,8 +102,8 @@ impl Engine {
     // ---- the panel and the command line
 
     pub async fn overview(&self) -> Result<Overview, SyncError> {
-        let recent =
-            self.store.history(&HistoryFilter { limit: RECENT, ..HistoryFilter::default() }).await?.sessions;
+        let filter = HistoryFilter { limit: RECENT, without_previews: true, ..HistoryFilter::default() };
+        let recent = self.store.history(&filter).await?.sessions;
         let current = self.full_sync.current().borrow().clone();
         Ok(Overview {
             local: self.local().await?,

@@ -1,7 +1,7 @@
 //! The sync that is being put together on the page: one place for the names, arrows and sentences that follow from it.
 
 use leptos::prelude::*;
-use tandem::model::{DeletePolicy, Direction, Method, Presence, SyncOptions, SyncRequest};
+use tandem::model::{Direction, Method, Presence, SyncOptions, SyncRequest, SyncStatus};
 
 use crate::live::Live;
 
@@ -42,8 +42,12 @@ impl Draft {
             .or_else(|| peers.first().map(|peer| peer.name.clone()))
     }
 
-    pub fn set_deletes(self, deletes: DeletePolicy) {
-        self.options.update(|options| options.deletes = deletes);
+    /// The same once more, to be changed.
+    pub fn take(self, status: SyncStatus) {
+        self.chosen.set(Some(status.peer));
+        self.action.set(status.direction);
+        self.method.set(status.method);
+        self.options.set(status.options);
     }
 
     pub fn request(self) -> Option<SyncRequest> {

@@ -1,10 +1,20 @@
 //! Sentences that more than one place says.
 
-use tandem::model::{DeletePolicy, Direction, Phase, Relation, SyncOptions};
+use tandem::model::{
+    ConflictPolicy, DeletePolicy, Direction, Kind, Phase, Relation, RowErrors, Scope, SyncOptions,
+};
 
 use crate::format;
 
 pub const TITLE: &str = "Tandem";
+
+/// How a session ended.
+pub fn outcome(phase: Phase, kind: Kind) -> &'static str {
+    match (phase, kind) {
+        (Phase::Completed, Kind::Undo) => "Completed, some rows left alone",
+        _ => self::phase(phase),
+    }
+}
 
 pub fn phase(phase: Phase) -> &'static str {
     match phase {
@@ -18,6 +28,21 @@ pub fn phase(phase: Phase) -> &'static str {
         Phase::Undone => "Undone",
         Phase::Previewed => "Preview",
     }
+}
+
+/// What a session is for, before the names of the two servers; a sync needs no word.
+pub fn kind(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Sync => None,
+        Kind::Preview => Some("Preview"),
+        Kind::Undo => Some("Undo"),
+    }
+}
+
+/// What taking a sync back would do.
+pub fn undo(target: &str, back: u64, gone: u64) -> String {
+    let back = format::counted(back, "row", "rows");
+    format!("Brings {back} of {target} back as before and removes the {} that came.", format::count(gone))
 }
 
 /// Between the two names, for who does not see the arrow.
@@ -51,7 +76,16 @@ pub fn options(options: &SyncOptions) -> String {
         DeletePolicy::Keep => "extra rows kept",
         DeletePolicy::Mirror => "extra rows deleted",
     };
-    format!("{compress}, {verify}, {deletes}")
+    let rest = [
+        (options.conflicts != ConflictPolicy::Abort, "taken values handled"),
+        (options.row_errors == RowErrors::Isolate, "bad rows left out"),
+        (!options.undo, "no undo"),
+        (options.scope != Scope::default(), "some tables"),
+        (!options.rows.is_empty(), "chosen rows"),
+    ];
+    let rest: String =
+        rest.iter().filter(|(is_set, _)| *is_set).map(|(_, said)| format!(", {said}")).collect();
+    format!("{compress}, {verify}, {deletes}{rest}")
 }
 
 /// What was proven, in one sentence; of a `part`, if not of all. Never "identical" for less.

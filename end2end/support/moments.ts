@@ -5,7 +5,7 @@ import { expect } from '@playwright/test';
 import { startSync, status, type Address, type Status } from './node.ts';
 import { empty, Lock, sql } from './psql.ts';
 
-const FINAL = ['verified', 'completed', 'failed', 'cancelled', 'interrupted', 'undone'];
+const FINAL = ['verified', 'completed', 'failed', 'cancelled', 'interrupted', 'undone', 'previewed'];
 
 export async function ended(node: Address, session: string): Promise<Status> {
   let last: Status | undefined;

@@ -112,6 +112,24 @@ export async function startSync(
   return session_id;
 }
 
+/** Answers with the session that ends with the preview. */
+export async function startPreview(
+  node: Address,
+  action: 'pull' | 'push',
+  peer: string,
+  options: Record<string, unknown> = {},
+): Promise<string> {
+  const request = { action, peer, options };
+  const { session_id } = await call<{ session_id: string }>(node, 'POST', '/api/admin/sync/preview', { request });
+  return session_id;
+}
+
+/** The newest session of a node, whatever it was for. */
+export async function newest(node: Address): Promise<Status> {
+  const { sessions } = await call<{ sessions: { session_id: string }[] }>(node, 'GET', '/api/admin/sync/history');
+  return status(node, sessions[0]!.session_id);
+}
+
 export function status(node: Address, session: string): Promise<Status> {
   return call<Status>(node, 'GET', `/api/sync/backup-progress?session_id=${session}`);
 }

@@ -56,12 +56,21 @@ export class Panel {
     return this.page.getByRole('button', { name: `Start ${direction.toLowerCase()}` });
   }
 
+  get preview(): Locator {
+    return this.page.getByRole('button', { name: 'Preview', exact: true });
+  }
+
+  /** The figure of a name among the sums of a sync or a preview. */
+  total(name: string): Locator {
+    return this.page.locator('.total').filter({ has: this.page.locator('dt', { hasText: new RegExp(`${name}$`) }) }).locator('dd');
+  }
+
   get status(): Locator {
     return this.page.getByRole('status');
   }
 
   get cancel(): Locator {
-    return this.page.getByRole('button', { name: /^Cancel sync…/ });
+    return this.page.getByRole('button', { name: /^Cancel (sync|preview|undo)…/ });
   }
 
   get dialog(): Locator {

@@ -16,6 +16,22 @@ pub enum Kind {
     Undo,
 }
 
+impl Kind {
+    pub const ALL: [Kind; 3] = [Kind::Sync, Kind::Preview, Kind::Undo];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Sync => "sync",
+            Kind::Preview => "preview",
+            Kind::Undo => "undo",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
 /// What a sync would write, and what stands in its way.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Preview {

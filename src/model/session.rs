@@ -93,6 +93,9 @@ pub struct SessionDetail {
 pub struct HistoryFilter {
     pub peer: Option<String>,
     pub phase: Option<Phase>,
+    pub kind: Option<Kind>,
+    /// Only what may have written something.
+    pub without_previews: bool,
     /// Sessions older than this one only: the last id of the page before.
     pub before: Option<SessionId>,
     /// 1 to 200; 50 when 0.

@@ -144,8 +144,9 @@ pub struct SyncStatus {
     pub error: Option<SyncError>,
     /// Set once it is committed.
     pub result: Option<SyncResult>,
-    /// Set once a preview has ended.
+    /// Set once a preview has ended. The server draws it; a browser would only load what reads it.
     #[serde(default)]
+    #[cfg_attr(not(feature = "engine"), serde(skip_deserializing))]
     pub preview: Option<Preview>,
     /// The session that took this one back, or that this one takes back.
     #[serde(default)]
@@ -247,7 +248,7 @@ pub struct LogLine {
     pub text: String,
 }
 
-/// The numbers that prove a committed sync.
+/// The numbers that prove a committed sync. What only the report shows is drawn by the server, and not read by browsers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncResult {
     pub inserted: u64,
@@ -261,26 +262,32 @@ pub struct SyncResult {
     pub archive_bytes: u64,
     /// Bytes of COPY text before compression.
     pub raw_bytes: u64,
+    #[cfg_attr(not(feature = "engine"), serde(skip_deserializing))]
     pub relation: Relation,
     /// What the relation is about when it is not the whole database: `the chosen tables`, `business 3`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<String>,
     /// The source in the snapshot that was synced; none when the comparison after the commit was switched off.
+    #[cfg_attr(not(feature = "engine"), serde(skip_deserializing))]
     pub source: Option<Fingerprint>,
     /// The target after the commit.
+    #[cfg_attr(not(feature = "engine"), serde(skip_deserializing))]
     pub target: Option<Fingerprint>,
     /// `schema.table` of those that differ all the same: the target has rows of its own, or was written to since.
     #[serde(default)]
+    #[cfg_attr(not(feature = "engine"), serde(skip_deserializing))]
     pub differing: Vec<String>,
     /// Tables of which at least one row was written.
     pub tables_changed: u64,
     pub sequences_raised: u64,
+    #[cfg_attr(not(feature = "engine"), serde(skip_deserializing))]
     pub skipped: Vec<Skipped>,
     /// Rows that were left out, or of an undo left alone.
     #[serde(default)]
     pub set_aside: u64,
     /// The first of them.
     #[serde(default)]
+    #[cfg_attr(not(feature = "engine"), serde(skip_deserializing))]
     pub set_aside_rows: Vec<SetAside>,
     /// Until when the sync can be undone; none when it cannot.
     #[serde(default)]
@@ -311,6 +318,13 @@ pub enum Relation {
     },
     /// The target is as it was before the sync that was undone, but for the rows that were left alone.
     Restored,
+}
+
+impl Default for Relation {
+    /// Who has not read what was proven says no more.
+    fn default() -> Self {
+        Relation::Unverified { reason: String::new() }
+    }
 }
 
 /// Something in the source that is never synced, and why.

@@ -4,20 +4,22 @@ use super::{Store, StoreError, to_json};
 use crate::clock::now_us;
 use crate::database::{Row, Statement};
 use crate::model::{
-    Code, HistoryFilter, HistoryPage, LogLine, Phase, SessionDetail, SessionId, SessionSummary, SyncError,
-    SyncStatus,
+    Code, HistoryFilter, HistoryPage, Kind, LogLine, Phase, SessionDetail, SessionId, SessionSummary,
+    SyncError, SyncStatus,
 };
 
 impl Store {
     pub(crate) async fn open_session(&self, status: &SyncStatus) -> Result<(), StoreError> {
         let statement = Statement::new(
-            "insert into {t}session (id, peer, phase, started_us, status, log) values ($1, $2, $3, $4, $5, '[]')",
+            "insert into {t}session (id, peer, phase, started_us, status, log, kind)
+             values ($1, $2, $3, $4, $5, '[]', $6)",
         )
         .bind(status.session_id.as_str())
         .bind(status.peer.as_str())
         .bind(status.phase.as_str())
         .bind(status.started_us)
-        .bind(to_json(status));
+        .bind(to_json(status))
+        .bind(status.kind.as_str());
         self.database.execute(statement).await?;
         Ok(())
     }
@@ -79,17 +81,23 @@ impl Store {
         };
         let before = filter.before.as_ref().map(ToString::to_string);
         let phase = filter.phase.map(|phase| phase.as_str().to_owned());
+        let kind = filter.kind.map(|kind| kind.as_str().to_owned());
+        let never = filter.without_previews.then(|| Kind::Preview.as_str().to_owned());
         let statement = Statement::new(
             "select status
              from {t}session
              where ($1 is null or peer = $1)
                and ($2 is null or phase = $2)
-               and ($3 is null or (started_us, id) < (select started_us, id from {t}session where id = $3))
+               and ($3 is null or kind = $3)
+               and ($4 is null or kind <> $4)
+               and ($5 is null or (started_us, id) < (select started_us, id from {t}session where id = $5))
              order by started_us desc, id desc
-             limit $4",
+             limit $6",
         )
         .bind(filter.peer.clone())
         .bind(phase.clone())
+        .bind(kind.clone())
+        .bind(never.clone())
         .bind(before)
         .bind(limit + 1);
         let rows = self.database.query(statement).await?;
@@ -99,10 +107,17 @@ impl Store {
         sessions.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
 
         let statement = Statement::new(
-            "select count(*) from {t}session where ($1 is null or peer = $1) and ($2 is null or phase = $2)",
+            "select count(*)
+             from {t}session
+             where ($1 is null or peer = $1)
+               and ($2 is null or phase = $2)
+               and ($3 is null or kind = $3)
+               and ($4 is null or kind <> $4)",
         )
         .bind(filter.peer.clone())
-        .bind(phase);
+        .bind(phase)
+        .bind(kind)
+        .bind(never);
         let total = self.database.query(statement).await?.first().and_then(|row| row.integer(0)).unwrap_or(0);
         Ok(HistoryPage { sessions, more, total: total.unsigned_abs() })
     }

@@ -4,7 +4,8 @@ use leptos::prelude::*;
 use server_fn::codec::{GetUrl, Json, StreamingText, TextStream};
 // Not by name where a server function has the same one: it makes a type of it.
 use tandem::model::{
-    self, Check, Comparison, HistoryPage, Peer, Phase, SessionDetail, SessionId, SyncRequest, SyncStatus,
+    self, Check, Comparison, HistoryPage, Kind, Peer, Phase, SessionDetail, SessionId, SyncRequest,
+    SyncStatus,
 };
 
 use super::{Done, Started};
@@ -63,11 +64,13 @@ pub async fn watch() -> Result<TextStream<ApiError>, ApiError> {
 pub async fn history(
     peer: Option<String>,
     phase: Option<Phase>,
+    kind: Option<Kind>,
     before: Option<SessionId>,
     limit: Option<u32>,
 ) -> Result<HistoryPage, ApiError> {
     let limit = limit.unwrap_or_default();
-    Ok(engine()?.history(&model::HistoryFilter { peer, phase, before, limit }).await?)
+    let filter = model::HistoryFilter { peer, phase, kind, before, limit, without_previews: false };
+    Ok(engine()?.history(&filter).await?)
 }
 
 /// One session whole; scripts have it as `/api/admin/sync/history/{id}`.

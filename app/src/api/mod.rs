@@ -2,6 +2,7 @@
 //! here. Who may call what is checked by the server before a body is read.
 
 pub mod admin;
+pub mod launch;
 pub mod peer;
 #[cfg(feature = "ssr")]
 mod watch;

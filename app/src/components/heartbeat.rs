@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use leptos::prelude::*;
-use tandem::model::{Phase, SessionSummary};
+use tandem::model::{Kind, Phase, SessionSummary};
 
 use crate::format;
 
@@ -13,7 +13,7 @@ pub fn Heartbeat(
     sessions: Vec<SessionSummary>,
 ) -> impl IntoView {
     let mut peers: BTreeMap<String, Vec<SessionSummary>> = BTreeMap::new();
-    for session in sessions.into_iter().rev() {
+    for session in sessions.into_iter().rev().filter(|session| session.kind == Kind::Sync) {
         peers.entry(session.peer.clone()).or_default().push(session);
     }
     view! {

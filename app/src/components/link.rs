@@ -1,7 +1,7 @@
 //! What is between the two databases while a sync runs, and after it.
 
 use leptos::prelude::*;
-use tandem::model::{Direction, Phase, Relation, Step, StepState, SyncStatus};
+use tandem::model::{Direction, Kind, Phase, Relation, Step, StepState, SyncStatus};
 
 use super::icon::{Glyph, Icon};
 use crate::{format, text};
@@ -51,7 +51,7 @@ pub fn RunningLink(
 #[component]
 pub fn EndedLink(status: SyncStatus) -> impl IntoView {
     match (&status.result, status.phase) {
-        (Some(result), Phase::Verified | Phase::Completed) => {
+        (Some(result), Phase::Verified | Phase::Completed | Phase::Undone) => {
             view! { <Committed relation=result.relation.clone() status=status.clone()/> }.into_any()
         }
         (Some(_), _) => {
@@ -65,16 +65,31 @@ pub fn EndedLink(status: SyncStatus) -> impl IntoView {
 fn Committed(relation: Relation, status: SyncStatus) -> impl IntoView {
     let (source, target) = text::source_and_target(status.direction, &status.local, &status.peer);
     let part = status.result.as_ref().and_then(|result| result.part.as_deref());
-    let sentence = text::relation(&relation, part, source, target);
+    let sentence = match status.phase {
+        Phase::Undone => format!("What {target} got from {source} was taken back."),
+        _ if status.kind == Kind::Undo
+            && status.result.as_ref().is_some_and(|result| result.set_aside > 0) =>
+        {
+            format!("The rows of {target} are as they were before, but for those that were changed since.")
+        }
+        _ => text::relation(&relation, part, source, target),
+    };
     let (word, seal, wire, sign) = match relation {
         Relation::Identical => ("Identical", "seal seal--ok", "wire wire--equal", None),
         Relation::Contains { .. } => {
             ("Contains everything", "seal seal--ok", "wire wire--contains", Some("⊇"))
         }
-        Relation::Unverified { .. }
-        | Relation::Except { .. }
-        | Relation::Chosen { .. }
-        | Relation::Restored => ("Not verified", "seal", "wire wire--done", None),
+        Relation::Restored => ("As it was before", "seal seal--ok", "wire wire--done", None),
+        Relation::Chosen { .. } => ("Chosen rows are equal", "seal seal--ok", "wire wire--done", None),
+        Relation::Except { .. } => ("All but some rows", "seal seal--warn", "wire wire--done", None),
+        Relation::Unverified { .. } => ("Not verified", "seal", "wire wire--done", None),
+    };
+    let left_alone = status.result.as_ref().map_or(0, |result| result.set_aside);
+    let (word, seal, wire, sign) = match (status.phase, status.kind) {
+        // What was proven then is not true any more.
+        (Phase::Undone, _) => ("Undone", "seal", "wire wire--done", None),
+        (_, Kind::Undo) if left_alone > 0 => ("Not all as it was", "seal", "wire wire--done", None),
+        _ => (word, seal, wire, sign),
     };
     let is_proven = seal.ends_with("ok");
     let what = status.result.as_ref().map(|result| {
@@ -93,7 +108,7 @@ fn Committed(relation: Relation, status: SyncStatus) -> impl IntoView {
             <div class=wire data-to=toward(status.direction) role="img" aria-label=sentence.clone()>
                 {sign.map(|sign| view! { <span class="wire__cross" aria-hidden="true">{sign}</span> })}
             </div>
-            <p class="link__text">{sentence.clone()}<br/>{what}{is_proven.then_some(", compared after the commit")}</p>
+            <p class="link__text">{sentence.clone()}<br/>{what}{is_proven.then_some(if status.kind == Kind::Undo { ", compared before the commit" } else { ", compared after the commit" })}</p>
         </div>
     }
     .into_any()

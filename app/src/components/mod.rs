@@ -1,9 +1,13 @@
 //! The parts of the pages: each takes values or a signal and draws.
 
+pub mod act;
+pub mod ask;
 pub mod cancel_dialog;
+pub mod choices;
 pub mod comb;
 pub mod compare;
 pub mod error_hint;
+pub mod fixed;
 pub mod heartbeat;
 pub mod icon;
 pub mod link;
@@ -13,11 +17,13 @@ pub mod options;
 pub mod outcome;
 pub mod overall;
 pub mod pair;
+pub mod preview;
 pub mod proof;
 pub mod rail;
 pub mod recent;
 pub mod report;
 pub mod servers;
+pub mod set_aside;
 pub mod sides;
 pub mod stage;
 pub mod start;
@@ -27,4 +33,5 @@ pub mod tables;
 pub mod theme_switch;
 pub mod throughput;
 pub mod totals;
+pub mod undo;
 pub mod ways;

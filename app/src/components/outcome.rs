@@ -1,7 +1,7 @@
 //! How a sync ended, always as a sign and a word.
 
 use leptos::prelude::*;
-use tandem::model::Phase;
+use tandem::model::{Kind, Phase};
 
 use super::icon::{Glyph, Icon};
 use crate::text;
@@ -42,11 +42,11 @@ pub fn Seal(phase: Phase) -> impl IntoView {
 
 /// Sign and word.
 #[component]
-pub fn Outcome(phase: Phase) -> impl IntoView {
+pub fn Outcome(phase: Phase, kind: Kind) -> impl IntoView {
     view! {
         <span class=format!("state state--{}", tone(phase))>
             <Glyph icon=icon(phase) small=true/>
-            {text::phase(phase)}
+            {text::outcome(phase, kind)}
         </span>
     }
 }

@@ -1,7 +1,7 @@
 //! What was done to each table of the target, and the facts of the session beside it.
 
 use leptos::prelude::*;
-use tandem::model::{SyncResult, SyncStatus, TableStatus};
+use tandem::model::{Kind, SyncResult, SyncStatus, TableStatus};
 
 use super::icon::{Glyph, Icon};
 use crate::{format, text};
@@ -89,10 +89,12 @@ pub fn SessionFacts(status: SyncStatus) -> impl IntoView {
             <div class="panel__head"><h2 id="how">"Session"</h2><code class="note">{status.session_id.short().to_owned()}</code></div>
             <div class="panel__body">
                 <dl class="facts">
-                    <dt>"Method"</dt><dd>{status.method.as_str()}</dd>
-                    {(!status.reason.is_empty()).then(|| view! { <dt>"Why"</dt><dd>{status.reason.clone()}</dd> })}
+                    {(status.kind != Kind::Undo).then(|| view! {
+                        <dt>"Method"</dt><dd>{status.method.as_str()}</dd>
+                        <dt>"Why"</dt><dd>{status.reason.clone()}</dd>
+                        <dt>"Options"</dt><dd>{text::options(&status.options)}</dd>
+                    })}
                     <dt>"Started by"</dt><dd>{status.started_by.clone()}</dd>
-                    <dt>"Options"</dt><dd>{text::options(&status.options)}</dd>
                     <dt>"Duration"</dt><dd>{format::duration(status.elapsed_ms)}</dd>
                     {result.map(|result| view! { <ResultFacts result/> })}
                 </dl>
@@ -107,7 +109,7 @@ fn ResultFacts(result: SyncResult) -> impl IntoView {
     let sent = format!("{} of {}", format::bytes(result.archive_bytes), format::bytes(result.raw_bytes));
     let skipped = result.skipped.clone();
     view! {
-        <dt>"Sent"</dt><dd>{sent}</dd>
+        {(result.archive_bytes > 0).then(|| view! { <dt>"Sent"</dt><dd>{sent}</dd> })}
         <dt>"Rows"</dt><dd>{format::count(result.rows)}</dd>
         <dt>"Tables changed"</dt><dd>{format!("{} of {}", result.tables_changed, result.tables)}</dd>
         <dt>"Sequences raised"</dt><dd>{format::count(result.sequences_raised)}</dd>

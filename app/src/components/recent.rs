@@ -2,13 +2,13 @@
 
 use leptos::prelude::*;
 use leptos_router::components::A;
-use tandem::model::SessionSummary;
+use tandem::model::{Kind, Phase, SessionSummary};
 
 use super::moment::Age;
 use super::outcome::Seal;
 use super::pair::Pair;
-use crate::format;
 use crate::live::use_live;
+use crate::{format, text};
 
 #[component]
 pub fn Recent() -> impl IntoView {
@@ -41,6 +41,7 @@ fn Line(session: SessionSummary) -> impl IntoView {
         <li>
             <Seal phase=session.phase/>
             <A href=format!("/history/{}", session.session_id)>
+                {text::kind(session.kind).map(|kind| view! { <span class="badge">{kind}</span> })}
                 <Pair local=session.local peer=session.peer direction=session.direction/>
             </A>
             <span class="recent__what" title=what.clone()>{what.clone()}</span>
@@ -58,6 +59,9 @@ fn what(session: &SessionSummary) -> String {
     if !session.phase.is_final() {
         return "Running now".to_owned();
     }
+    if session.phase == Phase::Undone {
+        return "Taken back since".to_owned();
+    }
     if !session.phase.is_committed() {
         return "Nothing was written".to_owned();
     }
@@ -67,5 +71,8 @@ fn what(session: &SessionSummary) -> String {
     } else {
         format!("{} changed", format::counted(changed, "row", "rows"))
     };
+    if session.kind == Kind::Undo {
+        return changed;
+    }
     format!("{}, {}, {}", session.method.as_str(), changed, format::bytes(session.bytes))
 }

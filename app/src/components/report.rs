@@ -1,34 +1,41 @@
-//! A sync that has ended, whole: the stage, what changed or why nothing did, and the log.
+//! A session that has ended, whole: the stage, what changed or why nothing did, and the log.
 
 use leptos::prelude::*;
-use tandem::model::{LogLine, SyncResult, SyncStatus};
+use tandem::model::{Kind, LogLine, SyncResult, SyncStatus};
 
+use super::fixed;
 use super::link::EndedLink;
 use super::log::Log;
 use super::proof::{PerTable, SessionFacts};
+use super::set_aside::SetAsideRows;
 use super::sides;
 use super::stage::Stage;
 use super::steps::Steps;
 use super::stopped::{AsItWas, Stopped};
 use super::throughput::Throughput;
 use super::totals::Totals;
+use super::undo::{TakenBack, Undo};
 use crate::live::use_live;
 
+/// What the server has drawn, between what can be done about it.
 #[component]
 pub fn Report(status: SyncStatus, log: Vec<LogLine>) -> impl IntoView {
+    view! {
+        <TakenBack status=status.clone()/>
+        {fixed::drawn(&status, log)}
+        <Undo status/>
+    }
+    .into_any()
+}
+
+pub fn whole(status: SyncStatus, log: Vec<LogLine>) -> AnyView {
     let live = use_live();
-    let shown = StoredValue::new(status.clone());
-    let cards = Memo::new(move |_| {
-        let overview = live.overview.read();
-        shown.with_value(|status| {
-            let (peer, comparison) = (live.peer(&status.peer), live.comparison(&status.peer));
-            sides::ended(status, &overview.local, peer.as_ref(), comparison.as_ref())
-        })
-    });
-    let (here, there) = (Signal::derive(move || cards.get().0), Signal::derive(move || cards.get().1));
+    let overview = live.overview.read_untracked();
+    let (peer, comparison) = (live.peer(&status.peer), live.comparison(&status.peer));
+    let (here, there) = sides::ended(&status, &overview.local, peer.as_ref(), comparison.as_ref());
     let ended = status.clone();
     view! {
-        <Stage here there><EndedLink status=ended/></Stage>
+        <Stage here=Signal::stored(here) there=Signal::stored(there)><EndedLink status=ended/></Stage>
         {match status.result.clone() {
             Some(result) => view! { <Committed result status log/> }.into_any(),
             None => view! { <NotCommitted status log/> }.into_any(),
@@ -40,10 +47,12 @@ pub fn Report(status: SyncStatus, log: Vec<LogLine>) -> impl IntoView {
 #[component]
 fn Committed(result: SyncResult, status: SyncStatus, log: Vec<LogLine>) -> impl IntoView {
     view! {
-        <Totals result status=status.clone()/>
+        <Totals result=result.clone() status=status.clone()/>
         <div class="split">
-            <div><PerTable status=status.clone()/><Log lines=log/></div>
-            <div><SessionFacts status=status.clone()/><Throughput status=Signal::stored(status)/></div>
+            <div><SetAsideRows result kind=status.kind/><PerTable status=status.clone()/><Log lines=log/></div>
+            <div><SessionFacts status=status.clone()/>
+                {(status.kind != Kind::Undo).then(|| view! { <Throughput status=Signal::stored(status)/> })}
+            </div>
         </div>
     }
     .into_any()

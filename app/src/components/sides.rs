@@ -1,7 +1,8 @@
 //! What is known → what the two cards of the stage say, for each state of the page.
 
 use tandem::model::{
-    Comparison, DatabaseFacts, Direction, Fingerprint, Peer, Phase, Relation, Step, StepState, SyncStatus,
+    Comparison, DatabaseFacts, Direction, Fingerprint, Kind, Peer, Phase, Presence, Relation, Step,
+    StepState, SyncStatus,
 };
 
 use super::comb::Teeth;
@@ -83,11 +84,13 @@ pub fn running(
     let side = |role| {
         let bytes = format::bytes(status.bytes_done).to_string();
         let (badge, facts) = match role {
-            Role::Target if is_restoring => {
-                (Badge::WRITING, vec![("Rows staged", format::count(status.rows_done)), ("Received", bytes)])
-            }
             Role::Target => {
-                (Badge::STAGED, vec![("Rows staged", format::count(status.rows_done)), ("Received", bytes)])
+                let badge = match status.kind {
+                    Kind::Preview => Badge::LOOKED,
+                    _ if is_restoring => Badge::WRITING,
+                    _ => Badge::STAGED,
+                };
+                (badge, vec![("Rows staged", format::count(status.rows_done)), ("Received", bytes)])
             }
             Role::Source => {
                 let rows = status.rows_total.map_or("counting".to_owned(), format::count);
@@ -177,8 +180,9 @@ fn base(peer: &Peer) -> Side {
     let product = peer.database.as_ref().map(|database| database.product.as_str());
     let address =
         peer.address.as_deref().unwrap_or(if peer.is_local { "" } else { "Calls in, cannot be called" });
+    let away = (peer.presence == Presence::Offline).then_some("offline now");
     let address: Vec<&str> =
-        [Some(address), product].into_iter().flatten().filter(|part| !part.is_empty()).collect();
+        [Some(address), product, away].into_iter().flatten().filter(|part| !part.is_empty()).collect();
     Side { name: peer.name.clone(), address: address.join(", "), ..Side::default() }
 }
 

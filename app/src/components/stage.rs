@@ -26,6 +26,7 @@ pub struct Badge {
 impl Badge {
     pub const CHANGED: Badge = Badge { text: "Will be changed", class: "badge badge--accent" };
     pub const READ: Badge = Badge { text: "Is only read", class: "badge" };
+    pub const LOOKED: Badge = Badge { text: "Nothing is written", class: "badge" };
     pub const STAGED: Badge = Badge { text: "Unchanged until step 4", class: "badge" };
     pub const WRITING: Badge = Badge { text: "One transaction is open", class: "badge badge--accent" };
     pub const UNCHANGED: Badge = Badge { text: "Unchanged", class: "badge badge--ok" };

@@ -1,10 +1,10 @@
 //! The consequence, then the button.
 
 use leptos::prelude::*;
-use tandem::model::{DeletePolicy, Peer, Presence};
+use tandem::model::{DeletePolicy, Peer, Presence, SyncRequest};
 
 use super::error_hint::ErrorHint;
-use crate::api::admin::FullSync;
+use crate::api::launch::{Launch, launcher, refused};
 use crate::draft::Draft;
 use crate::live::use_live;
 use crate::{format, text};
@@ -12,12 +12,20 @@ use crate::{format, text};
 #[component]
 pub fn Start(draft: Draft) -> impl IntoView {
     let live = use_live();
-    let start = ServerAction::<FullSync>::new();
-    let failed = Signal::derive(move || start.value().get().and_then(Result::err));
+    let start = launcher();
+    let failed = refused(start);
     let obstacle = Memo::new(move |_| match draft.peer_name().and_then(|name| live.peer(&name)) {
         Some(peer) => obstacle(&peer),
         None => Some("There is no other server yet.".to_owned()),
     });
+    let is_off = move || live.is_deaf() || obstacle.read().is_some() || start.pending().get();
+    let why = move || obstacle.read().is_some().then_some("obstacle");
+    let go = move |launch: fn(SyncRequest) -> Launch| {
+        if let Some(request) = draft.request() {
+            draft.is_pressed.set(true);
+            start.dispatch(launch(request));
+        }
+    };
     view! {
         <section class="panel" aria-label="Start">
             <div class="panel__body actions">
@@ -26,20 +34,14 @@ pub fn Start(draft: Draft) -> impl IntoView {
                     {move || obstacle.get().map(|why| view! { <p class="hint hint--warn" id="obstacle"><span>{why}</span></p> })}
                     <ErrorHint error=failed/>
                 </div>
-                <button
-                    type="button"
-                    class="button button--primary button--wide"
-                    disabled=move || live.is_deaf() || obstacle.read().is_some() || start.pending().get()
-                    aria-describedby=move || obstacle.read().is_some().then_some("obstacle")
-                    on:click=move |_| {
-                        if let Some(request) = draft.request() {
-                            draft.is_pressed.set(true);
-                            start.dispatch(FullSync { request });
-                        }
-                    }
-                >
-                    {move || format!("Start {}", draft.action.get().as_str())}
-                </button>
+                <div class="actions__buttons">
+                    <button type="button" class="button" disabled=is_off aria-describedby=why on:click=move |_| go(Launch::Preview)>
+                        "Preview"
+                    </button>
+                    <button type="button" class="button button--primary button--wide" disabled=is_off aria-describedby=why on:click=move |_| go(Launch::Sync)>
+                        {move || format!("Start {}", draft.action.get().as_str())}
+                    </button>
+                </div>
             </div>
         </section>
     }

@@ -1,7 +1,7 @@
 //! The five steps; several can run at once, and none ever moves.
 
 use leptos::prelude::*;
-use tandem::model::{Phase, Step, StepState, StepStatus, SyncStatus, Unit};
+use tandem::model::{Kind, Phase, Step, StepState, StepStatus, SyncStatus, Unit};
 
 use super::icon::{Glyph, Icon};
 use crate::format;
@@ -10,10 +10,19 @@ use crate::format;
 pub fn Steps(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
     (move || {
         let status = status.read();
-        let lines = Step::ALL.map(|step| line(step, status.step_of(step), is_stopped(&status)));
-        view! { <ol class="steps">{lines.collect_view()}</ol> }
+        let lines = taken(status.kind).iter().map(|step| line(*step, status.step_of(*step), is_stopped(&status)));
+        view! { <ol class="steps" data-steps=taken(status.kind).len().to_string()>{lines.collect_view()}</ol> }
     })
     .into_any()
+}
+
+/// A preview ends before anything is written; an undo has its rows here already.
+fn taken(kind: Kind) -> &'static [Step] {
+    match kind {
+        Kind::Sync => &Step::ALL,
+        Kind::Preview => &Step::ALL[..3],
+        Kind::Undo => &Step::ALL[2..],
+    }
 }
 
 fn line(step: Step, line: Option<&StepStatus>, is_stopped: bool) -> impl IntoView + use<> {

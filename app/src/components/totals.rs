@@ -22,7 +22,7 @@ pub fn Totals(result: SyncResult, status: SyncStatus) -> impl IntoView {
                     <dt>"Duration"</dt>
                     <dd>
                         {format::duration(status.elapsed_ms)}
-                        <small>{format!("{}{speed}", format::bytes(result.archive_bytes))}</small>
+                        {(result.archive_bytes > 0).then(|| view! { <small>{format!("{}{speed}", format::bytes(result.archive_bytes))}</small> })}
                     </dd>
                 </div>
             </dl>
@@ -32,7 +32,7 @@ pub fn Totals(result: SyncResult, status: SyncStatus) -> impl IntoView {
 }
 
 #[component]
-fn Total(kind: &'static str, sign: &'static str, name: &'static str, number: u64) -> impl IntoView {
+pub fn Total(kind: &'static str, sign: &'static str, name: &'static str, number: u64) -> impl IntoView {
     view! {
         <div class="total">
             <dt><span class="sign" data-kind=kind aria-hidden="true">{sign}</span>{name}</dt>

@@ -4,8 +4,10 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::use_query_map;
-use tandem::model::{Presence, SyncStatus};
+use tandem::model::{Kind, Phase, Presence, SessionId, SyncStatus};
 
+#[cfg(feature = "hydrate")]
+use crate::api::admin;
 use crate::browser;
 use crate::components::cancel_dialog::CancelSync;
 use crate::components::compare::CompareNow;
@@ -45,12 +47,20 @@ pub fn FullSync() -> impl IntoView {
     let query = use_query_map();
     let opened_us = live.now_us.get_untracked();
     // `?new=SESSION`: the reader has seen that result. In the address, so that a reload shows the same.
-    let screen = Memo::new(move |_| {
+    let screen = Memo::new(move |last: Option<&Screen>| {
         let status = live.status.read();
         let seen = query.read().get("new");
         match status.as_ref() {
             None => Screen::Choosing,
             Some(status) if !status.phase.is_final() => Screen::Running,
+            // What a preview has found has a page of its own; who has watched it is taken there.
+            Some(status) if status.phase == Phase::Previewed => {
+                if last == Some(&Screen::Running) {
+                    Screen::Running
+                } else {
+                    Screen::Choosing
+                }
+            }
             Some(status) if seen.as_deref() == Some(status.session_id.as_str()) => Screen::Choosing,
             Some(status) if status.finished_us.is_some_and(|end| end < opened_us - GREETING_US) => {
                 Screen::Choosing
@@ -65,6 +75,17 @@ pub fn FullSync() -> impl IntoView {
             browser::focus("status");
         }
     });
+    Effect::new(move || {
+        if screen.get() == Screen::Running
+            && let Some(status) = live.status.read().as_ref()
+            && status.phase == Phase::Previewed
+        {
+            browser::go(&format!("/history/{}", status.session_id));
+        }
+    });
+    // `?as=SESSION`: that one is to be changed and asked again.
+    let like = Memo::new(move |_| query.read().get("as").and_then(|id| SessionId::parse(&id)));
+    Effect::new(move || take_from(like.get(), draft));
     view! {
         <Title text=move || format!("Full Sync · {} · {}", live.local_name().get(), text::TITLE)/>
         <Head screen/>
@@ -76,6 +97,21 @@ pub fn FullSync() -> impl IntoView {
         <Recent/>
     }
     .into_any()
+}
+
+#[cfg_attr(
+    not(feature = "hydrate"),
+    expect(unused_variables, reason = "the page is drawn with what is usual first")
+)]
+fn take_from(session: Option<SessionId>, draft: Draft) {
+    #[cfg(feature = "hydrate")]
+    if let Some(session) = session {
+        leptos::task::spawn_local(async move {
+            if let Ok(status) = admin::backup_progress(session).await {
+                draft.take(status);
+            }
+        });
+    }
 }
 
 #[component]
@@ -92,6 +128,10 @@ fn Head(screen: Memo<Screen>) -> impl IntoView {
             _ => "Nothing is running. No other server is online.".to_owned(),
         }
     });
+    let title = move || {
+        let kind = live.status.read().as_ref().map_or(Kind::Sync, |status| status.kind);
+        text::kind(kind).filter(|_| screen.get() != Screen::Choosing).unwrap_or("Full Sync")
+    };
     let line = move || {
         match (screen.get(), live.status.get_untracked()) {
         (Screen::Ended, Some(status)) => view! { <EndedLine status/> }.into_any(),
@@ -112,7 +152,7 @@ fn Head(screen: Memo<Screen>) -> impl IntoView {
     };
     view! {
         <header class="page-head">
-            <div><h1>"Full Sync"</h1></div>
+            <div><h1>{title}</h1></div>
             <p class="status-line" id="status" role="status" aria-live="polite" tabindex="-1">{line}</p>
             {action}
         </header>
@@ -124,7 +164,7 @@ fn Head(screen: Memo<Screen>) -> impl IntoView {
 fn EndedLine(status: SyncStatus) -> impl IntoView {
     let end = status.finished_us.unwrap_or(status.started_us);
     view! {
-        <Outcome phase=status.phase/>
+        <Outcome phase=status.phase kind=status.kind/>
         <span>" at " <Moment us=end with_seconds=true/> ", started by " {status.started_by}</span>
     }
 }
@@ -191,8 +231,10 @@ fn Running(live: Live, first: SyncStatus) -> impl IntoView {
 #[component]
 fn Ended(live: Live, first: SyncStatus) -> impl IntoView {
     let status = newest(live, first);
+    let which = Memo::new(move |_| (status.read().session_id.clone(), status.read().phase));
     move || {
-        let status = status.get();
+        which.track();
+        let status = status.get_untracked();
         let log = status.log.clone();
         view! { <Report status log/> }
     }

@@ -5,14 +5,16 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::use_query_map;
-use tandem::model::{HistoryPage, Phase, SessionId, SessionSummary};
+use tandem::model::{HistoryPage, Kind, Phase, SessionId, SessionSummary};
 
 use crate::api::admin;
 use crate::components::error_hint::ErrorHint;
 use crate::components::heartbeat::Heartbeat;
+use crate::components::icon::{Glyph, Icon};
 use crate::components::moment::Moment;
 use crate::components::outcome::Outcome;
 use crate::components::pair::Pair;
+use crate::components::undo::can_be_undone;
 use crate::live::use_live;
 use crate::{format, text};
 
@@ -21,6 +23,7 @@ use crate::{format, text};
 struct Asked {
     peer: Option<String>,
     phase: Option<Phase>,
+    kind: Option<Kind>,
     before: Option<SessionId>,
 }
 
@@ -33,6 +36,7 @@ pub fn History() -> impl IntoView {
         Asked {
             peer: query.get("peer").filter(|peer| !peer.is_empty()),
             phase: query.get("phase").and_then(|phase| Phase::parse(&phase)),
+            kind: query.get("kind").and_then(|kind| Kind::parse(&kind)),
             before: query.get("before").and_then(|id| SessionId::parse(&id)),
         }
     });
@@ -42,7 +46,7 @@ pub fn History() -> impl IntoView {
     });
     let page = resource(
         move || (asked.get(), change.get()),
-        |(asked, _)| admin::history(asked.peer, asked.phase, asked.before, None),
+        |(asked, _)| admin::history(asked.peer, asked.phase, asked.kind, asked.before, None),
     );
     view! {
         <Title text=move || format!("History · {} · {}", live.local_name().get(), text::TITLE)/>
@@ -63,7 +67,8 @@ pub fn History() -> impl IntoView {
 
 #[component]
 fn Found(page: HistoryPage, asked: Memo<Asked>) -> impl IntoView {
-    let said = format!("{}, {} shown", format::counted(page.total, "sync", "syncs"), page.sessions.len());
+    let said =
+        format!("{}, {} shown", format::counted(page.total, "session", "sessions"), page.sessions.len());
     let longest = page.sessions.iter().map(|session| session.elapsed_ms).max().unwrap_or(1).max(1);
     let last = page.sessions.last().map(|session| session.session_id.clone());
     let is_empty = page.sessions.is_empty();
@@ -74,9 +79,9 @@ fn Found(page: HistoryPage, asked: Memo<Asked>) -> impl IntoView {
         </header>
         {(page.sessions.len() > 1).then(|| view! { <Heartbeat sessions=page.sessions.clone()/> })}
         <Filters asked/>
-        <section class="panel" aria-label="Syncs">
+        <section class="panel" aria-label="Sessions">
             {if is_empty {
-                view! { <p class="panel__body muted">"No sync matches."</p> }.into_any()
+                view! { <p class="panel__body muted">"Nothing matches."</p> }.into_any()
             } else {
                 view! { <Sessions sessions=page.sessions longest/> }.into_any()
             }}
@@ -97,8 +102,12 @@ fn Filters(asked: Memo<Asked>) -> impl IntoView {
     };
     let phases = move || {
         let chosen = asked.read().phase;
-        let phases = Phase::ALL.into_iter().filter(|phase| phase.is_final() && *phase != Phase::Undone);
+        let phases = Phase::ALL.into_iter().filter(|phase| phase.is_final());
         phases.map(|phase| view! { <option value=phase.as_str() selected=chosen == Some(phase)>{text::phase(phase)}</option> }).collect_view()
+    };
+    let kinds = move || {
+        let chosen = asked.read().kind;
+        [(Kind::Sync, "Syncs"), (Kind::Preview, "Previews"), (Kind::Undo, "Undos")].map(|(kind, said)| view! { <option value=kind.as_str() selected=chosen == Some(kind)>{said}</option> }).collect_view()
     };
     view! {
         <form method="get" action="/history" class="filters" role="search" aria-label="Filter history">
@@ -109,6 +118,10 @@ fn Filters(asked: Memo<Asked>) -> impl IntoView {
             <div class="field">
                 <label class="field__label" for="filter-phase">"Result"</label>
                 <select class="select" id="filter-phase" name="phase"><option value="">"All results"</option>{phases}</select>
+            </div>
+            <div class="field">
+                <label class="field__label" for="filter-kind">"Kind"</label>
+                <select class="select" id="filter-kind" name="kind"><option value="">"All kinds"</option>{kinds}</select>
             </div>
             <button class="button" type="submit">"Filter"</button>
         </form>
@@ -142,7 +155,17 @@ fn Sessions(sessions: Vec<SessionSummary>, longest: u64) -> impl IntoView {
 
 #[component]
 fn Line(session: SessionSummary, longest: u64) -> impl IntoView {
-    let changed = session.inserted + session.updated + session.deleted;
+    let can_be_undone = can_be_undone(
+        session.phase,
+        session.direction,
+        session.undo_until_us,
+        use_live().now_us.get_untracked(),
+    );
+    let changed = match session.kind {
+        Kind::Preview => "–".to_owned(),
+        _ => format::count(session.inserted + session.updated + session.deleted),
+    };
+    let href = format!("/history/{}", session.session_id);
     let speed = match session.bytes_per_second {
         0 => "–".to_owned(),
         speed => format::rate(speed).to_string(),
@@ -150,15 +173,26 @@ fn Line(session: SessionSummary, longest: u64) -> impl IntoView {
     let width = format::decimal((session.elapsed_ms as f64 / longest as f64 * 56.0).max(2.0));
     view! {
         <tr data-result=session.phase.as_str()>
-            <td class="first"><Outcome phase=session.phase/></td>
+            <td class="first">
+                <Outcome phase=session.phase kind=session.kind/>
+                {can_be_undone.then(|| view! { " " <a href=format!("{href}#undo-it") class="text">"Undo…"</a> })}
+            </td>
             <td class="soft nowrap to-top"><Moment us=session.started_us/></td>
             <td class="wide lead">
-                <A href=format!("/history/{}", session.session_id) attr:class="cell-link">
-                    <Pair local=session.local peer=session.peer direction=session.direction/>
-                </A>
+                <span class="kinds">
+                    {text::kind(session.kind).map(|kind| view! {
+                        <span class="badge">
+                            <Glyph icon=if session.kind == Kind::Undo { Icon::Undo } else { Icon::Eye } small=true/>
+                            {kind}
+                        </span>
+                    })}
+                    <A href=href.clone() attr:class="cell-link">
+                        <Pair local=session.local peer=session.peer direction=session.direction/>
+                    </A>
+                </span>
             </td>
-            <td class="soft drop-2" data-label="Method">{session.method.as_str()}</td>
-            <td class="num" data-label="Rows" data-unit="rows">{format::count(changed)}</td>
+            <td class="soft drop-2" data-label="Method">{(session.kind != Kind::Undo).then(|| session.method.as_str())}</td>
+            <td class="num" data-label="Rows" data-unit="rows">{changed}</td>
             <td class="num drop-2" data-label="Bytes">{format::bytes(session.bytes).to_string()}</td>
             <td class="num" data-label="Took">
                 <span class="spark">
@@ -181,6 +215,7 @@ fn Pages(asked: Memo<Asked>, older: Option<SessionId>) -> impl IntoView {
         let parts = [
             ("peer", asked.peer.clone()),
             ("phase", asked.phase.map(|phase| phase.as_str().to_owned())),
+            ("kind", asked.kind.map(|kind| kind.as_str().to_owned())),
             ("before", before.map(ToString::to_string)),
         ];
         for (name, value) in parts {
