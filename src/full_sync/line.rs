@@ -1,5 +1,6 @@
 //! The line between the two nodes: numbered messages and answers, whichever of the two can call the other.
 
+use std::io::Read;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -18,6 +19,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const GIVEN_UP: Duration = Duration::from_secs(60);
 /// What a peer takes in one request, with some room.
 const LONGEST_MESSAGE: usize = 15 << 20;
+/// And what a message may come to when it is expanded.
+const LONGEST_EXPANDED: u64 = 256 << 20;
 
 /// What the nodes talk about, and so how it is written down and to which address it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,14 +104,20 @@ impl<'a> Line<'a> {
         self.bytes += bytes.len() as u64;
         self.session.progress.touch();
         match self.talk {
-            Talk::Delta => postcard::from_bytes(&bytes).map_err(|cause| self.nonsense(&cause)),
+            Talk::Delta => {
+                let message = expand(&bytes).map_err(|cause| self.nonsense(&cause))?;
+                postcard::from_bytes(&message).map_err(|cause| self.nonsense(&cause))
+            }
             Talk::Rows => serde_json::from_slice(&bytes).map_err(|cause| self.nonsense(&cause)),
         }
     }
 
     fn write(&self, message: &impl Serialize) -> Result<Bytes, SyncError> {
         let written = match self.talk {
-            Talk::Delta => postcard::to_stdvec(message).map_err(|cause| self.nonsense(&cause))?,
+            Talk::Delta => {
+                let message = postcard::to_stdvec(message).map_err(|cause| self.nonsense(&cause))?;
+                zstd::encode_all(&*message, 1).map_err(|cause| self.nonsense(&cause))?
+            }
             Talk::Rows => serde_json::to_vec(message).map_err(|cause| self.nonsense(&cause))?,
         };
         if written.len() > LONGEST_MESSAGE {
@@ -134,6 +143,16 @@ impl<'a> Line<'a> {
         }
         .into()
     }
+}
+
+/// A description of a database is long and full of repetitions; a message that grows beyond all bounds is refused.
+fn expand(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut message = Vec::new();
+    zstd::Decoder::new(bytes)?.take(LONGEST_EXPANDED).read_to_end(&mut message)?;
+    if message.len() as u64 == LONGEST_EXPANDED {
+        return Err(std::io::Error::other("it is too long"));
+    }
+    Ok(message)
 }
 
 /// Asks until there is an answer, however often the connection breaks: a number is answered once, and always the same.

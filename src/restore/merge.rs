@@ -304,9 +304,7 @@ async fn keep(
         Kept::Impossible { table } => {
             progress.warn(
                 Step::Restore,
-                format!(
-                    "This sync cannot be undone: {table} has a rule that is ENABLE ALWAYS or ENABLE REPLICA"
-                ),
+                format!("This sync cannot be undone: {table} has a rule that fires while rows are written"),
             );
             None
         }

@@ -153,6 +153,11 @@ impl Bypass {
         Ok(Vec::new())
     }
 
+    /// Triggers and rules that are simply switched on fire while we write.
+    pub(super) fn fires(&self) -> bool {
+        self.rights.mode == Mode::Plain
+    }
+
     /// The server's own checks are on and cannot all be taken out of the way.
     pub(super) fn may_load_unordered(&self) -> bool {
         self.rights.mode != Mode::Plain && self.live.is_empty()

@@ -168,20 +168,22 @@ async fn writers(
         .map_err(doing("read the numbers of the rows that were written"))
 }
 
-/// The first of `tables` with a rule that fires all the same: the server takes no statement there that writes and
+/// The first of `tables` with a rule that fires all the same, or simply when the role cannot keep it from that: the server takes no statement there that writes and
 /// returns its rows.
 pub(super) async fn stubborn(
     connection: &mut PgConnection,
     tables: &[TableName],
+    fires: bool,
 ) -> Result<Option<TableName>, DatabaseError> {
     let names: Vec<String> = tables.iter().map(|name| sql("{}", &[name]).as_str().to_owned()).collect();
     let place: Option<i64> = sqlx::query_scalar(
         "select min(u.place)
          from unnest($1::text[]) with ordinality u(name, place)
          join pg_rewrite r on r.ev_class = u.name::regclass
-         where r.ev_enabled in ('A', 'R')",
+         where r.ev_type <> '1' and case when $2 then r.ev_enabled in ('O', 'A') else r.ev_enabled in ('A', 'R') end",
     )
     .bind(names)
+    .bind(fires)
     .fetch_one(connection)
     .await
     .map_err(doing("look at the rules of the tables"))?;

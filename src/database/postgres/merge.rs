@@ -98,7 +98,8 @@ impl PostgresMerge {
             begun: false,
         };
         if merge.images.is_some() {
-            merge.stubborn = images::stubborn(&mut merge.connection, &merge.names).await?;
+            merge.stubborn =
+                images::stubborn(&mut merge.connection, &merge.names, merge.bypass.fires()).await?;
             if merge.stubborn.is_some() {
                 merge.images = None;
             }
