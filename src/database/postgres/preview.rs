@@ -70,7 +70,7 @@ impl Look<'_> {
             ..TablePreview::default()
         };
         if let Some(updated) = statements::updated(target) {
-            let newer = newer_by.map_or(sql("false", &[]), is_newer);
+            let newer = newer_by.map_or(sql("false", &[]), |column| is_newer(column));
             let row = self
                 .one(sql(
                     "select count(*) as updated, count(*) filter (where {}) as newer from {}",
@@ -206,6 +206,6 @@ fn newer_by(target: &Target) -> Option<&String> {
     CHANGED_AT.into_iter().filter_map(named).find(is_time)
 }
 
-fn is_newer(column: &String) -> Sql {
+fn is_newer(column: &str) -> Sql {
     sql("t.{} operator(pg_catalog.>) s.{}", &[&Ident(column), &Ident(column)])
 }
