@@ -4,13 +4,16 @@ use super::delta::Line;
 use super::errors::internal;
 use super::session::{Outcome, Session};
 use super::{source, target};
-use crate::model::{SyncError, SyncStatus};
+use crate::model::{Kind, SyncError, SyncStatus};
 
 /// A peer pulls from us: the backup, the digests, and then its word on how it ended.
 pub(super) async fn serve_backup(session: &Session) -> Result<Outcome, SyncError> {
     let writer = session.take_writer().await.ok_or_else(|| internal("the spool of a pull has no writer"))?;
     let line = session.looks_for_differences().then(|| Line::called(session));
-    let snapshot = source::back_up(session, writer, line).await?;
+    let snapshot = tokio::select! {
+        snapshot = source::back_up(session, writer, line) => snapshot?,
+        ended = refused_preview(session) => return Ok(Outcome::of_peer(ended?)),
+    };
     if session.verifies() {
         source::digests(session, &*snapshot).await?;
     }
@@ -25,6 +28,14 @@ pub(super) async fn restore_upload(session: &Session) -> Result<Outcome, SyncErr
     let line = session.looks_for_differences().then(|| Line::called(session));
     let difference = target::difference(session, line).await?;
     target::restore(session, session.spool()?, difference).await
+}
+
+/// A preview can end before all has travelled: when it finds that a sync would be refused.
+async fn refused_preview(session: &Session) -> Result<SyncStatus, SyncError> {
+    match session.kind() {
+        Kind::Preview => starter_ended(session).await,
+        Kind::Sync | Kind::Undo => std::future::pending().await,
+    }
 }
 
 /// Waits for the starter's last report. Failures and cancels end the session through its stop.

@@ -55,7 +55,7 @@ const CONFLICTS: [Choice; 4] = [
         |set| set.conflicts = ConflictPolicy::Source,
     ),
     (
-        "The row here wins",
+        "The existing row wins",
         "It keeps its value, the incoming row gives way",
         |set| set.conflicts == ConflictPolicy::Target,
         |set| set.conflicts = ConflictPolicy::Target,
