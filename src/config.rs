@@ -2,11 +2,18 @@
 //!
 //! Flag > environment > `tandem.toml` > default.
 
+mod parse;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use url::Url;
+
+use parse::{
+    check_database_url, check_peer_name, host_name, parse_batch_size, parse_list, parse_listen, parse_number,
+    parse_peers, parse_switch, parse_url, read_file, wrong,
+};
 
 /// A checked configuration.
 #[derive(Clone)]
@@ -33,6 +40,22 @@ pub struct Config {
     pub undo_days: u32,
     /// `TANDEM_UNDO_MB`, 2048: a sync that replaces more than so many megabytes of rows cannot be undone.
     pub undo_mb: u32,
+    /// `TANDEM_ALLOW_INITIALISE`: whether a sync may make tables here. Unset: one that was started here may.
+    pub allow_initialise: Option<bool>,
+    pub scope: ScopeSettings,
+    /// `SYNC_BATCH_SIZE`, 500: rows of one JSON message, with the method `rows`.
+    pub batch_size: usize,
+}
+
+/// By which tables and columns a sync of a part knows the part; what is not set is found by its usual name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ScopeSettings {
+    /// `TANDEM_BUSINESS_TABLE`: whose rows are the businesses that share the database, `schema.table` or `table`.
+    pub business_table: Option<String>,
+    /// `TANDEM_DEMO_COLUMN`: a boolean of that table.
+    pub demo_column: Option<String>,
+    /// `TANDEM_AUDIT_TABLES`: globs; empty stands for the usual names.
+    pub audit_tables: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +96,7 @@ pub enum ConfigError {
 }
 
 /// The settings, their names and what they mean, in the order of the README.
-pub const SETTINGS: [&str; 11] = [
+pub const SETTINGS: [&str; 16] = [
     "DATABASE_URL",
     "TANDEM_LISTEN",
     "TANDEM_NAME",
@@ -85,6 +108,11 @@ pub const SETTINGS: [&str; 11] = [
     "TANDEM_PG_BIN",
     "TANDEM_UNDO_DAYS",
     "TANDEM_UNDO_MB",
+    "TANDEM_ALLOW_INITIALISE",
+    "TANDEM_BUSINESS_TABLE",
+    "TANDEM_DEMO_COLUMN",
+    "TANDEM_AUDIT_TABLES",
+    "SYNC_BATCH_SIZE",
 ];
 
 impl Config {
@@ -122,6 +150,15 @@ impl Config {
             pg_bin: setting("TANDEM_PG_BIN").map(PathBuf::from),
             undo_days: parse_number("TANDEM_UNDO_DAYS", setting("TANDEM_UNDO_DAYS"), 7, 3650)?,
             undo_mb: parse_number("TANDEM_UNDO_MB", setting("TANDEM_UNDO_MB"), 2048, 1 << 30)?,
+            allow_initialise: setting("TANDEM_ALLOW_INITIALISE")
+                .map(|text| parse_switch("TANDEM_ALLOW_INITIALISE", &text))
+                .transpose()?,
+            scope: ScopeSettings {
+                business_table: setting("TANDEM_BUSINESS_TABLE"),
+                demo_column: setting("TANDEM_DEMO_COLUMN"),
+                audit_tables: parse_list(&setting("TANDEM_AUDIT_TABLES").unwrap_or_default()),
+            },
+            batch_size: parse_batch_size(setting("SYNC_BATCH_SIZE"))?,
             name,
         })
     }
@@ -173,138 +210,6 @@ fn find(
         .filter(|value| !value.is_empty())
 }
 
-fn parse_listen(text: Option<String>) -> Result<SocketAddr, ConfigError> {
-    let text = text.unwrap_or_else(|| "127.0.0.1:3000".to_owned());
-    text.parse().map_err(|error| {
-        wrong(
-            "TANDEM_LISTEN",
-            format!("`{text}` is not an address and port such as 127.0.0.1:3000 ({error})"),
-        )
-    })
-}
-
-fn parse_number(name: &str, text: Option<String>, default: u32, most: u32) -> Result<u32, ConfigError> {
-    let Some(text) = text else { return Ok(default) };
-    text.parse()
-        .ok()
-        .filter(|number| *number <= most)
-        .ok_or_else(|| wrong(name, format!("`{text}` is not a whole number from 0 to {most}")))
-}
-
-/// `tandem.toml` has the same names as the environment, in lower case or as they are.
-fn read_file(path: Option<&Path>) -> Result<BTreeMap<String, String>, ConfigError> {
-    let chosen = path.unwrap_or(Path::new("tandem.toml"));
-    let text = match std::fs::read_to_string(chosen) {
-        Ok(text) => text,
-        Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(BTreeMap::new());
-        }
-        Err(source) => return Err(ConfigError::File { path: chosen.to_owned(), source }),
-    };
-    let table: toml::Table = text.parse().map_err(|error| wrong("tandem.toml", format!("{error}")))?;
-    table
-        .into_iter()
-        .map(|(key, value)| {
-            let name = key.to_uppercase();
-            if !SETTINGS.contains(&name.as_str()) {
-                return Err(wrong(
-                    &key,
-                    format!("tandem.toml knows no such setting; it knows {}", SETTINGS.join(", ")),
-                ));
-            }
-            match value {
-                toml::Value::String(text) => Ok((name, text)),
-                other => Ok((name, other.to_string())),
-            }
-        })
-        .collect()
-}
-
-fn check_database_url(text: &str) -> Result<(), ConfigError> {
-    if text.starts_with("sqlite:") {
-        return Err(wrong(
-            "DATABASE_URL",
-            "SQLite files cannot be synced yet; use a postgres:// address".to_owned(),
-        ));
-    }
-    // The value may hold a password: the message must not repeat it.
-    let url =
-        Url::parse(text).map_err(|error| wrong("DATABASE_URL", format!("it is not an address ({error})")))?;
-    if !matches!(url.scheme(), "postgres" | "postgresql") {
-        return Err(wrong("DATABASE_URL", format!("`{}:` is not supported; use postgres://…", url.scheme())));
-    }
-    if url.path().trim_start_matches('/').is_empty() {
-        return Err(wrong("DATABASE_URL", "it names no database; add /name at the end".to_owned()));
-    }
-    Ok(())
-}
-
-fn parse_peers(text: &str, own_name: &str) -> Result<Vec<PeerAddress>, ConfigError> {
-    let mut peers: Vec<PeerAddress> = Vec::new();
-    for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-        let (name, url) = match entry.split_once('=') {
-            Some((name, url)) => (name.trim(), Some(parse_peer_url(name.trim(), url.trim())?)),
-            None => (entry, None),
-        };
-        check_peer_name("TANDEM_PEERS", name)?;
-        if name == own_name {
-            return Err(wrong(
-                "TANDEM_PEERS",
-                format!("`{name}` is the name of this node itself (TANDEM_NAME)"),
-            ));
-        }
-        if peers.iter().any(|peer| peer.name == name) {
-            return Err(wrong("TANDEM_PEERS", format!("`{name}` is listed twice")));
-        }
-        peers.push(PeerAddress { name: name.to_owned(), url });
-    }
-    Ok(peers)
-}
-
-fn parse_peer_url(name: &str, text: &str) -> Result<Url, ConfigError> {
-    parse_url("TANDEM_PEERS", &format!("the address of `{name}`"), text)
-}
-
-fn parse_url(setting: &str, what: &str, text: &str) -> Result<Url, ConfigError> {
-    let bad = |reason: &str| wrong(setting, format!("{what} {reason}"));
-    let url = Url::parse(text).map_err(|error| bad(&format!("is not a URL ({error})")))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(bad("must start with http:// or https:// and name a host"));
-    }
-    if !url.username().is_empty()
-        || url.password().is_some()
-        || url.query().is_some()
-        || url.fragment().is_some()
-    {
-        return Err(bad("must be scheme, host and port only"));
-    }
-    Ok(url)
-}
-
-/// Peer names travel in HTTP headers and stand in URLs, logs and pages.
-fn check_peer_name(setting: &str, name: &str) -> Result<(), ConfigError> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.');
-    if name.is_empty() || name.len() > 63 || !name.chars().all(allowed) {
-        return Err(wrong(
-            setting,
-            format!("`{}` is not a name: use 1 to 63 letters, digits, spaces and - _ .", name.escape_debug()),
-        ));
-    }
-    Ok(())
-}
-
-fn host_name() -> String {
-    std::fs::read_to_string("/etc/hostname")
-        .ok()
-        .map(|name| name.trim().to_owned())
-        .filter(|name| check_peer_name("", name).is_ok())
-        .unwrap_or_else(|| "tandem".to_owned())
-}
-
-fn wrong(name: &str, reason: String) -> ConfigError {
-    ConfigError::Wrong { name: name.to_owned(), reason }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -334,9 +239,11 @@ mod tests {
             ("TANDEM_PEERS", "a=http://u:hunter2@x", "scheme, host and port"),
             ("TANDEM_PEERS", "a,a", "twice"),
             ("TANDEM_NAME", "a\nb", "TANDEM_NAME"),
+            ("SYNC_BATCH_SIZE", "0", "SYNC_BATCH_SIZE"),
             ("SYNC_REGISTRATION_KEY", "short", "16 characters"),
             ("TANDEM_UNDO_DAYS", "a week", "TANDEM_UNDO_DAYS"),
             ("TANDEM_UNDO_MB", "-1", "TANDEM_UNDO_MB"),
+            ("TANDEM_ALLOW_INITIALISE", "yes", "neither true nor false"),
         ] {
             let error = load(&[(name, value)]).err().unwrap();
             assert!(error.contains(part), "{name}={value}: {error}");

@@ -88,9 +88,15 @@ pub fn options(options: &SyncOptions) -> String {
     format!("{compress}, {verify}, {deletes}{rest}")
 }
 
-/// What was proven, in one sentence. Never "identical" for less.
-pub fn relation(relation: &Relation, source: &str, target: &str) -> String {
+/// What was proven, in one sentence; of a `part`, if not of all. Never "identical" for less.
+pub fn relation(relation: &Relation, part: Option<&str>, source: &str, target: &str) -> String {
     match relation {
+        Relation::Identical if part.is_some() => {
+            format!("{target} has the same rows as {source} in {}.", part.unwrap_or_default())
+        }
+        Relation::Contains { .. } if part.is_some() => {
+            format!("{target} has every row of {} that {source} has.", part.unwrap_or_default())
+        }
         Relation::Identical => format!("{target} is identical to {source}."),
         Relation::Contains { target_only_rows } => format!(
             "{target} has everything of {source}, and {} of its own.",

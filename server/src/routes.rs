@@ -51,6 +51,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Method::PATCH, "/api/sync/receive-backup/{session}",   Peer),
     rule(Method::POST,  "/api/sync/restore-backup",             Peer),
     rule(Method::POST,  "/api/sync/delta/{session}/{number}",   Peer),
+    rule(Method::POST,  "/api/sync/rows/{session}/{number}",    Peer),
     rule(Method::POST,  "/api/sync/report",                     Peer),
     rule(Method::POST,  "/api/sync/digest",                     Peer),
 ];
@@ -72,6 +73,7 @@ pub(crate) fn router(node: &Node) -> Router {
                 .layer(DefaultBodyLimit::max(guard::peer::CHUNK_LIMIT_BYTES)),
         )
         .route("/api/sync/delta/{session}/{number}", post(bytes::delta))
+        .route("/api/sync/rows/{session}/{number}", post(bytes::rows))
         .fallback(assets::serve)
         .layer(DefaultBodyLimit::max(guard::peer::CONTROL_LIMIT_BYTES))
         .layer(middleware::from_fn_with_state(node.clone(), guard::admit))

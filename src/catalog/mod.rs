@@ -1,16 +1,27 @@
 //! What a database contains, in terms that both kinds of database share.
 
+mod additive;
+mod blueprint;
 mod drift;
+mod initialise;
 mod name;
 mod order;
+mod scope;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::Skipped;
 
+pub use additive::{Addition, additions, with_added};
+pub use blueprint::{
+    Blueprint, ColumnPlan, IntegerSize, KeyPlan, Partitioning, SequencePlan, Strategy, TypeForm, TypePlan,
+    TypeRef,
+};
 pub use drift::{Finding, Severity, drift};
+pub use initialise::{Making, making, with_made};
 pub use name::TableName;
 pub use order::{Order, parents_first};
+pub use scope::{Globs, LEFT_OUT, narrow, takes, unmatched};
 
 /// The tables that a sync moves, and what it leaves out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -25,6 +36,14 @@ pub struct Catalog {
     /// Found, but never synced. Not part of the fingerprint.
     #[serde(default)]
     pub skipped: Vec<Skipped>,
+    /// How the tables and the types can be made elsewhere. Not part of the fingerprint.
+    #[serde(default)]
+    pub blueprints: Vec<Blueprint>,
+    #[serde(default)]
+    pub type_plans: Vec<TypePlan>,
+    /// Functions and procedures of users, which are never made elsewhere.
+    #[serde(default)]
+    pub routines: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,12 +107,44 @@ pub struct Unique {
     pub identifies: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ForeignKey {
     pub name: String,
     pub columns: Vec<String>,
     pub parent: TableName,
     pub parent_columns: Vec<String>,
+    /// What else it says, by which it can be made elsewhere; the usual answers are left out.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub terms: Terms,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Terms {
+    pub on_delete: Action,
+    pub on_update: Action,
+    /// MATCH FULL
+    pub full: bool,
+    pub deferrable: bool,
+    pub deferred: bool,
+    /// Says something that none of these can say, and cannot be made elsewhere.
+    pub special: bool,
+}
+
+/// What happens to a row when the row that it points to goes or changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    #[default]
+    NoAction,
+    Restrict,
+    Cascade,
+    SetNull,
+    SetDefault,
+}
+
+fn is_usual<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// A type that a user made: its text means the same on both sides only when its definition does.

@@ -9,7 +9,7 @@ use super::{Table, TableName};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
-    /// Indexes into the tables, parents first; inside a cycle in the order of their names.
+    /// Indexes into the tables, parents first; inside a cycle those first whose deferrable keys can wait.
     pub tables: Vec<usize>,
     /// Groups of tables that reference each other; a table that references only itself is not one.
     pub cycles: Vec<Vec<TableName>>,
@@ -19,12 +19,17 @@ pub struct Order {
 pub fn parents_first(tables: &[Table]) -> Order {
     let mut graph = DiGraph::<usize, ()>::with_capacity(tables.len(), tables.len());
     let nodes: Vec<_> = (0..tables.len()).map(|index| graph.add_node(index)).collect();
+    // The same without the keys that can wait for the end of the transaction.
+    let mut strict = graph.clone();
     let by_name: HashMap<&TableName, usize> =
         tables.iter().enumerate().map(|(index, table)| (&table.name, index)).collect();
     for (child, table) in tables.iter().enumerate() {
         for key in &table.foreign_keys {
             if let Some(&parent) = by_name.get(&key.parent).filter(|&&parent| parent != child) {
                 graph.update_edge(nodes[child], nodes[parent], ());
+                if !key.terms.deferrable {
+                    strict.update_edge(nodes[child], nodes[parent], ());
+                }
             }
         }
     }
@@ -34,7 +39,12 @@ pub fn parents_first(tables: &[Table]) -> Order {
         let mut members: Vec<usize> = component.into_iter().map(|node| graph[node]).collect();
         members.sort_by(|a, b| tables[*a].name.cmp(&tables[*b].name));
         if members.len() > 1 {
-            order.cycles.push(members.iter().map(|&index| tables[index].name.clone()).collect());
+            let waiting: Vec<usize> =
+                tarjan_scc(&strict).into_iter().flatten().map(|node| strict[node]).collect();
+            members.sort_by_key(|member| waiting.iter().position(|index| index == member));
+            let mut names: Vec<TableName> = members.iter().map(|&index| tables[index].name.clone()).collect();
+            names.sort();
+            order.cycles.push(names);
         }
         order.tables.extend(members);
     }
@@ -54,6 +64,7 @@ mod tests {
                 columns: vec!["p".to_owned()],
                 parent: TableName::new("public", *parent),
                 parent_columns: vec!["id".to_owned()],
+                ..ForeignKey::default()
             })
             .collect();
         Table {
@@ -95,5 +106,15 @@ mod tests {
         let order = parents_first(&tables);
         assert_eq!(order.cycles, [[TableName::new("public", "staff"), TableName::new("public", "store")]]);
         assert_eq!(order.tables.len(), 3);
+    }
+
+    #[test]
+    fn in_a_cycle_the_key_that_can_wait_gives_way() {
+        let mut tables = [table("a", &["b"]), table("b", &["a"])];
+        tables[1].foreign_keys[0].terms.deferrable = true;
+        assert_eq!(names(&tables, &parents_first(&tables)), ["b", "a"]);
+        tables[1].foreign_keys[0].terms.deferrable = false;
+        tables[0].foreign_keys[0].terms.deferrable = true;
+        assert_eq!(names(&tables, &parents_first(&tables)), ["a", "b"]);
     }
 }

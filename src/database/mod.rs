@@ -1,6 +1,7 @@
 //! The seam: what the engine asks of a database, whatever kind it is. Everything above is written once.
 
 mod postgres;
+mod staging;
 mod state;
 
 use std::sync::Arc;
@@ -10,11 +11,12 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use crate::archive::SequenceValue;
-use crate::catalog::{Catalog, Finding, Table, TableName};
+use crate::catalog::{Addition, Catalog, Finding, Making, Table, TableName};
 use crate::config::Config;
-use crate::model::{Check, ConflictPolicy, SessionId, SetAside, Skipped, TablePreview};
+use crate::model::{Check, Scope, SessionId, Skipped};
 
 pub(crate) use postgres::Postgres;
+pub(crate) use staging::{Incoming, Kept, LeftOut, Loaded, Loader, Merge, Staging, Undoing, Usage, Written};
 pub(crate) use state::{Row, Statement, Value};
 
 /// COPY text of one table, in chunks of any size.
@@ -42,8 +44,21 @@ pub enum DatabaseError {
     TooMany { table: TableName, most: u64 },
     #[error("a right is missing: {what}")]
     MissingRight { what: String, remedy: String },
+    #[error("foreign keys would lead nowhere: {}", reasons.join("; "))]
+    Orphans { reasons: Vec<String> },
+    #[error("{reason}")]
+    Refused { reason: String, remedy: String },
+    #[error("{rows} rows of {table} are not as they were sent")]
+    Altered {
+        table: TableName,
+        rows: u64,
+        /// The triggers and rules that saw them on their way.
+        by: Vec<String>,
+    },
     #[error("pg_dump failed: {reason}")]
     Dump { reason: String },
+    #[error("{reason}")]
+    Scope { reason: String, remedy: String },
 }
 
 /// Connects to the database that the configuration names.
@@ -59,16 +74,18 @@ pub(crate) trait Database: Send + Sync {
     async fn catalog(&self) -> Result<Catalog, DatabaseError>;
 
     /// One consistent view for any number of readers, held until the last handle is dropped.
-    async fn snapshot(&self, session: &SessionId) -> Result<Arc<dyn Snapshot>, DatabaseError>;
+    async fn snapshot(&self, session: &SessionId, view: View<'_>)
+    -> Result<Arc<dyn Snapshot>, DatabaseError>;
 
     /// Refuses with every right that this node's role lacks for writing to `tables`.
     async fn demand_write(&self, session: &SessionId, tables: &[TableName]) -> Result<(), DatabaseError>;
 
-    /// Private tables for the incoming rows of `tables`.
+    /// Private tables for the incoming rows of `tables`. What is in `making` is made in the transaction that writes.
     async fn stage(
         &self,
         session: &SessionId,
         tables: &[Incoming],
+        making: &Making,
         usage: Usage,
     ) -> Result<Box<dyn Staging>, DatabaseError>;
 
@@ -83,6 +100,12 @@ pub(crate) trait Database: Send + Sync {
     /// Drops what was kept for an undo longer than was asked for.
     async fn expire(&self) -> Result<(), DatabaseError>;
 
+    /// Adds what the target lacks, and commits that. Returns the statements.
+    async fn add(&self, session: &SessionId, additions: &[Addition]) -> Result<Vec<String>, DatabaseError>;
+
+    /// The statements that would make the tables of `making`, tried and taken back.
+    async fn rehearse(&self, session: &SessionId, making: &Making) -> Result<Vec<String>, DatabaseError>;
+
     /// Raises the sequences that lag behind the source's or behind their own column; never lowers one.
     /// Returns how many it raised.
     async fn raise_sequences(
@@ -91,7 +114,12 @@ pub(crate) trait Database: Send + Sync {
         source: &[SequenceValue],
     ) -> Result<u64, DatabaseError>;
 
-    async fn analyze(&self, session: &SessionId, tables: &[TableName]) -> Result<(), DatabaseError>;
+    /// Brings the planner's statistics up to date. Returns the tables for which this node's role may not do that.
+    async fn analyze(
+        &self,
+        session: &SessionId,
+        tables: &[TableName],
+    ) -> Result<Vec<TableName>, DatabaseError>;
 
     /// The right to sync this database: one holder, whatever process. None when somebody else has it.
     async fn claim(&self, session: &SessionId) -> Result<Option<Claim>, DatabaseError>;
@@ -142,10 +170,27 @@ pub(crate) struct Facts {
     pub estimated_rows: u64,
 }
 
-/// A consistent view of a database.
+/// What a snapshot shows of its database.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum View<'a> {
+    Everything,
+    /// A source's part. Refused when something that the scope asks for is not there.
+    Of(&'a Scope),
+    /// The same part of a target, as far as it is there already.
+    Like(&'a Scope),
+}
+
+/// A consistent view of a database, or of a part of it.
 #[async_trait]
 pub(crate) trait Snapshot: Send + Sync {
+    /// The tables that are seen; the others are among the skipped ones.
     fn catalog(&self) -> &Catalog;
+
+    /// By what the rows were chosen, as sentences; empty when all are seen.
+    fn notes(&self) -> &[String];
+
+    /// Only the newest rows are seen: one more row in the table can push another one out of sight.
+    fn is_cut(&self, table: &TableName) -> bool;
 
     /// The named columns of a table in canonical COPY text, in no particular order.
     async fn rows(&self, table: &Table, columns: &[String]) -> Result<RowStream, DatabaseError>;
@@ -179,176 +224,6 @@ pub(crate) enum DumpPiece {
     },
     Rows(Bytes),
     EndTable,
-}
-
-/// A table of the target and the columns that come in for it.
-#[derive(Debug, Clone)]
-pub(crate) struct Incoming {
-    pub table: Table,
-    pub columns: Vec<String>,
-    /// The source guarantees that no key comes twice.
-    pub unique: bool,
-    /// Not all of the source's rows come, only those that the target lacks.
-    pub partial: bool,
-}
-
-/// What the staged rows are for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Usage {
-    /// They are sure to be merged, so they may go straight into tables that are empty.
-    pub straight: bool,
-    /// What they replace is kept.
-    pub undo: bool,
-    /// Some may be left out.
-    pub set_aside: bool,
-}
-
-/// An incoming row that was left out.
-#[derive(Debug, Clone)]
-pub(crate) struct LeftOut {
-    /// Its key, for people.
-    pub row: String,
-    pub sqlstate: String,
-    pub reason: String,
-    /// The row as text.
-    pub image: String,
-}
-
-/// An undo as it is staged.
-pub(crate) struct Undoing {
-    pub staging: Box<dyn Staging>,
-    pub incoming: Vec<Incoming>,
-    /// How many rows each table will have.
-    pub rows: Vec<u64>,
-    /// Rows that were changed since and are left alone, and the first of them.
-    pub left_alone: u64,
-    pub left_alone_rows: Vec<SetAside>,
-}
-
-/// What has become of the rows that a merge replaced.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Kept {
-    /// Nothing was written, so there is nothing to take back.
-    Nothing,
-    Until(i64),
-    TooLarge {
-        bytes: u64,
-    },
-    /// A rule of the table that cannot be switched off rewrites what would keep its rows.
-    Impossible {
-        table: TableName,
-    },
-}
-
-/// Incoming rows beside the target's tables: nothing that others see has changed.
-#[async_trait]
-pub(crate) trait Staging: Send {
-    /// Where the rows go, for the log.
-    fn way(&self) -> String;
-
-    /// Opens a place for the COPY text of table `index`.
-    async fn load<'a>(&'a mut self, index: usize) -> Result<Box<dyn Loader + 'a>, DatabaseError>;
-
-    /// Opens a place for the rows of a partial table that the target has and the source has not.
-    async fn load_outdated(&mut self, index: usize) -> Result<Box<dyn Loader>, DatabaseError>;
-
-    /// What makes the staged rows unfit for the target, as sentences that name table and key columns.
-    async fn refusals(&mut self) -> Result<Vec<String>, DatabaseError>;
-
-    /// Counts what a merge of table `index` would do to the `rows` of the source, and shows the first `most` rows of
-    /// each kind. Nothing is written.
-    async fn preview(&mut self, index: usize, rows: u64, most: u32) -> Result<TablePreview, DatabaseError>;
-
-    /// How triggers and foreign keys will be kept out of the way, for people.
-    fn mode(&self) -> String;
-
-    /// Finds the staged rows that the target refuses, by trying, and leaves them out. `order` is parents first. Returns
-    /// how many there are.
-    async fn isolate(&mut self, order: &[usize], mirror: bool) -> Result<u64, DatabaseError>;
-
-    /// Keeps only the rows with these keys, as a preview names them, and stages what the target has under them and the
-    /// source has not. For partial tables.
-    async fn choose(&mut self, index: usize, keys: &[Vec<String>]) -> Result<(), DatabaseError>;
-
-    /// The first rows that meet a unique value of another row of the target, as sentences.
-    async fn conflicts(&mut self, order: &[usize]) -> Result<Vec<String>, DatabaseError>;
-
-    /// Opens the one transaction that writes, with the tables locked against other writers; after a failure once more.
-    async fn begin(&mut self) -> Result<Box<dyn Merge>, DatabaseError>;
-}
-
-#[async_trait]
-pub(crate) trait Loader: Send {
-    async fn send(&mut self, rows: Bytes) -> Result<(), DatabaseError>;
-
-    async fn finish(self: Box<Self>) -> Result<Loaded, DatabaseError>;
-}
-
-/// What a loader has taken.
-#[derive(Debug, Default)]
-pub(crate) struct Loaded {
-    /// All rows, those that do not fit among them.
-    pub rows: u64,
-    pub unfit: Vec<LeftOut>,
-}
-
-/// The transaction that moves the difference. Dropped without a commit, nothing has happened.
-#[async_trait]
-pub(crate) trait Merge: Send {
-    /// How triggers and foreign keys are kept out of the way, for the log.
-    fn mode(&self) -> String;
-
-    /// Deletes the rows of table `index` that the source does not have. Children first.
-    async fn delete_surplus(&mut self, index: usize) -> Result<u64, DatabaseError>;
-
-    /// Updates the rows that differ and inserts the new ones, of `rows` staged ones. Parents first.
-    async fn upsert(&mut self, index: usize, rows: u64) -> Result<Written, DatabaseError>;
-
-    /// Foreign keys of the `touched` tables, and of others towards them, that lead nowhere: as sentences.
-    async fn orphans(&mut self, touched: &[usize]) -> Result<Vec<String>, DatabaseError>;
-
-    /// Staged rows that the table does not hold exactly; and, with `whole`, rows of the table that the source does not
-    /// have.
-    async fn differences(&mut self, index: usize, whole: bool) -> Result<u64, DatabaseError>;
-
-    async fn row_count(&mut self, index: usize) -> Result<u64, DatabaseError>;
-
-    /// The table's rows that the source does not have, as `Snapshot::rows` gives them. Not for a table without a key.
-    async fn own_rows<'a>(
-        &'a mut self,
-        index: usize,
-    ) -> Result<BoxStream<'a, Result<Bytes, DatabaseError>>, DatabaseError>;
-
-    /// Clears away what the incoming rows would meet in unique keys, as `policy` says; `order` is parents first. Before
-    /// anything else is written. Returns sentences about what was done.
-    async fn resolve(
-        &mut self,
-        order: &[usize],
-        policy: ConflictPolicy,
-    ) -> Result<Vec<String>, DatabaseError>;
-
-    /// The staged rows of table `index` that were left out.
-    async fn left_out(&mut self, index: usize) -> Result<Vec<LeftOut>, DatabaseError>;
-
-    /// The same as `Snapshot::rows` gives them.
-    async fn left_out_rows<'a>(
-        &'a mut self,
-        index: usize,
-    ) -> Result<BoxStream<'a, Result<Bytes, DatabaseError>>, DatabaseError>;
-
-    /// Keeps what was replaced, for an undo until then, unless it takes more than so many bytes.
-    async fn keep(&mut self, until_us: i64, most_bytes: u64) -> Result<Kept, DatabaseError>;
-
-    /// A statement on the node's own state that commits together with the rows.
-    async fn execute(&mut self, statement: Statement) -> Result<u64, DatabaseError>;
-
-    async fn commit(self: Box<Self>) -> Result<(), DatabaseError>;
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Written {
-    pub inserted: u64,
-    pub updated: u64,
 }
 
 /// Why large objects are left out: data that no table shows, so that the result says it in its first sentence.

@@ -10,6 +10,8 @@ use crate::model::{Code, SyncError};
 use crate::restore::RestoreError;
 use crate::store::StoreError;
 
+const ORPHANS: &str = "Rows that only the target has may need rows that are gone, or the source holds orphans. Correct them, or mirror the source (deletes: mirror).";
+
 pub(crate) fn internal(text: &str) -> SyncError {
     SyncError::new(Code::Internal, format!("A defect in Tandem: {text}."))
         .hint("Nothing was changed unless the report says so. Please report it with the log of this session.")
@@ -33,7 +35,11 @@ impl From<DatabaseError> for SyncError {
             DatabaseError::Statement { sqlstate, .. } => {
                 // 22: a value that its type or its encoding cannot hold; 23: a row that a constraint refuses.
                 let refused = sqlstate.starts_with("22") || sqlstate.starts_with("23");
-                let code = if refused { Code::RowRefused } else { Code::Database };
+                let code = match sqlstate.as_str() {
+                    "23503" => Code::ForeignKey,
+                    _ if refused => Code::RowRefused,
+                    _ => Code::Database,
+                };
                 SyncError::new(code, message).hint(hint(&sqlstate))
             }
             DatabaseError::Locked { .. } => SyncError::new(Code::Locked, message)
@@ -51,6 +57,16 @@ impl From<DatabaseError> for SyncError {
             DatabaseError::MissingRight { remedy, .. } => {
                 SyncError::new(Code::MissingRight, message).hint(remedy)
             }
+            DatabaseError::Orphans { .. } => SyncError::new(Code::ForeignKey, message).hint(ORPHANS),
+            DatabaseError::Refused { remedy, .. } => SyncError::new(Code::Refused, message).hint(match remedy.is_empty() {
+                true => "Nothing was changed. A role that may set session_replication_role is not bound by this; `tandem doctor` names the GRANT.".to_owned(),
+                false => remedy,
+            }),
+            DatabaseError::Altered { by, .. } => SyncError::new(Code::VerifyFailed, message).hint(format!(
+                "Nothing was changed. These have seen the rows on their way and may have changed them: {}. Switch off what changes rows, or grant the right that `tandem doctor` names.",
+                by.join(", ")
+            )),
+            DatabaseError::Scope { remedy, .. } => SyncError::new(Code::Refused, message).hint(remedy),
             DatabaseError::Dump { reason } => {
                 SyncError::new(Code::DumpFailed, format!("The program pg_dump failed: {reason}"))
                     .hint("The message is pg_dump's own. `tandem doctor` checks versions and rights.")
@@ -153,7 +169,7 @@ impl From<RestoreError> for SyncError {
                 "Change one row of each pair, or choose what happens to conflicts: skip leaves the incoming row out, source lets it replace the target's, target lets its children reference the target's.",
             ),
             RestoreError::Orphans { .. } => SyncError::new(Code::ForeignKey, message)
-                .hint("Rows that only the target has may need rows that are gone, or the source holds orphans. Correct them, or mirror the source (deletes: mirror)."),
+                .hint(ORPHANS),
             RestoreError::Unequal { .. } | RestoreError::Unreadable { .. } => SyncError::new(Code::VerifyFailed, message)
                 .hint("A trigger that is ENABLE ALWAYS, a rule or a different generated column on the target changes rows as they are written."),
             RestoreError::Superseded => SyncError::new(Code::Busy, message).hint("Wait until it has finished."),

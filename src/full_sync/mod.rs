@@ -1,13 +1,16 @@
 //! The button: one sync at a time, started here or by a peer, and one place where it ends.
 
+mod additive;
 mod contact;
 mod delta;
 mod errors;
+mod line;
 mod preview;
 mod pull;
 mod push;
 mod request;
 mod respond;
+mod rows;
 mod session;
 mod slot;
 mod source;
@@ -23,7 +26,7 @@ use uuid::Uuid;
 
 use crate::compare;
 use crate::config::Config;
-use crate::database::{Claim, Database};
+use crate::database::{Claim, Database, View};
 use crate::model::wire::{Accepted, Invitation, PROTOCOL};
 use crate::model::{
     Code, Direction, HistoryFilter, Kind, Method, Phase, SessionId, SyncError, SyncOptions, SyncRequest,
@@ -33,7 +36,7 @@ use crate::peer::Peers;
 use crate::progress::Progress;
 use crate::store::Store;
 
-use request::{check_protocol, reason, refuse_unsupported};
+use request::{check_protocol, reason, refuse_contradiction, refuse_initialise};
 use session::AUDIT;
 pub(crate) use session::{Session, Stop};
 use slot::{Opening, Slot};
@@ -92,7 +95,7 @@ impl FullSync {
     /// Digests of every table of this database as it is now.
     pub(crate) async fn digests(&self) -> Result<Vec<TableDigest>, SyncError> {
         // A name of its own, so that nothing of a running sync is mistaken for it.
-        let snapshot = self.node.database.snapshot(&new_id()).await?;
+        let snapshot = self.node.database.snapshot(&new_id(), View::Everything).await?;
         Ok(compare::digests(&*snapshot, &compare::everything(&*snapshot), |_| {}).await?)
     }
 
@@ -109,17 +112,25 @@ impl FullSync {
         request: SyncRequest,
         started_by: &str,
     ) -> Result<SessionId, SyncError> {
-        refuse_unsupported(request.method, &request.options)?;
+        refuse_contradiction(&request.options)?;
+        refuse_initialise(self.node.config.allow_initialise, true, request.action, &request.options)?;
         let client = self.node.peers.client(&request.peer)?;
         let opening = self.slot.open()?;
         let id = new_id();
         let claim = self.claim(&id).await?;
 
+        let (method, reason) = match request::method(&client, &request, &id).await {
+            Ok(chosen) => chosen,
+            Err(error) => {
+                claim.release().await;
+                return Err(error);
+            }
+        };
         let invitation = Invitation {
             protocol: PROTOCOL,
             session_id: id.clone(),
             started_by: started_by.to_owned(),
-            method: request.method,
+            method,
             options: request.options.clone(),
             kind,
         };
@@ -131,15 +142,8 @@ impl FullSync {
 
         let status = SyncStatus {
             started_here: true,
-            ..self.status(
-                &id,
-                kind,
-                request.action,
-                &request.peer,
-                started_by,
-                request.method,
-                request.options,
-            )
+            reason: reason.to_owned(),
+            ..self.status(&id, kind, request.action, &request.peer, started_by, method, request.options)
         };
         let session = self.open(opening, status, claim).await?;
         self.spawn(session.clone(), async move {
@@ -185,7 +189,8 @@ impl FullSync {
         request: Invitation,
     ) -> Result<Accepted, SyncError> {
         check_protocol(peer, request.protocol)?;
-        refuse_unsupported(request.method, &request.options)?;
+        refuse_contradiction(&request.options)?;
+        refuse_initialise(self.node.config.allow_initialise, false, direction, &request.options)?;
         // Of two nodes that start against each other, the one whose name comes first gets its way.
         let opening = if *peer < *self.node.config.name {
             self.slot.open_after_opening().await?

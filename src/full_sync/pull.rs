@@ -5,8 +5,9 @@ use std::time::Duration;
 use futures::StreamExt;
 use tokio::time::timeout;
 
-use super::delta::Line;
 use super::errors::spool_failed;
+use super::line::{Line, Talk};
+use super::rows;
 use super::session::{Outcome, Session};
 use super::target;
 use crate::archive::SpoolWriter;
@@ -20,7 +21,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Brings this database to the state of the peer's.
 pub(super) async fn pull(session: &Session, client: &Client) -> Result<Outcome, SyncError> {
     let (writer, spool) = session.open_spool().await?;
-    let line = session.looks_for_differences().then(|| Line::calling(session, client));
+    if session.sends_rows() {
+        return rows::restore(session, Line::calling(session, client, Talk::Rows), writer, spool).await;
+    }
+    let line = session.looks_for_differences().then(|| Line::calling(session, client, Talk::Delta));
     let difference = target::difference(session, line).await?;
     let transfer =
         async { download(session, client, writer).await.map_err(|error| error.at(Step::Transfer)) };

@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 
-use super::delta::Line;
+use super::line::{Line, Talk};
+use super::rows;
 use super::session::{Outcome, Session};
 use super::source;
 use crate::archive::Spool;
@@ -22,10 +23,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Brings the peer's database to the state of ours.
 pub(super) async fn push(session: &Session, client: &Client) -> Result<Outcome, SyncError> {
-    let (writer, spool) = session.open_spool().await?;
-    let transfer = async { upload(session, client, spool).await.map_err(|error| error.at(Step::Transfer)) };
-    let line = session.looks_for_differences().then(|| Line::calling(session, client));
-    let (snapshot, ()) = tokio::try_join!(source::back_up(session, writer, line), transfer)?;
+    let snapshot = if session.sends_rows() {
+        rows::offer(session, Line::calling(session, client, Talk::Rows)).await?
+    } else {
+        let (writer, spool) = session.open_spool().await?;
+        let transfer =
+            async { upload(session, client, spool).await.map_err(|error| error.at(Step::Transfer)) };
+        let line = session.looks_for_differences().then(|| Line::calling(session, client, Talk::Delta));
+        tokio::try_join!(source::back_up(session, writer, line), transfer)?.0
+    };
     if session.verifies() {
         source::digests(session, &*snapshot).await?;
     }

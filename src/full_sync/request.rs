@@ -1,7 +1,8 @@
 //! What another node or an admin asks for -> whether this version can do it.
 
 use crate::model::wire::PROTOCOL;
-use crate::model::{Code, Method, Scope, SyncError, SyncOptions};
+use crate::model::{Code, DeletePolicy, Direction, Method, SessionId, SyncError, SyncOptions, SyncRequest};
+use crate::peer::Client;
 
 pub(super) fn check_protocol(peer: &str, protocol: u32) -> Result<(), SyncError> {
     if protocol == PROTOCOL {
@@ -14,17 +15,54 @@ pub(super) fn check_protocol(peer: &str, protocol: u32) -> Result<(), SyncError>
     .hint("Run the same version of Tandem on both servers."))
 }
 
-/// What this version cannot do is refused, never quietly done differently.
-pub(super) fn refuse_unsupported(method: Method, options: &SyncOptions) -> Result<(), SyncError> {
-    let what = if method == Method::Rows {
-        format!("the method `{}`", method.as_str())
-    } else if options.scope != Scope::default() {
-        "a scope: only whole databases are synced".to_owned()
-    } else {
+/// Tables are made, and columns added, only where the target's own admin wants it: by starting the sync there, or by the
+/// setting.
+pub(super) fn refuse_initialise(
+    allow: Option<bool>,
+    started_here: bool,
+    direction: Direction,
+    options: &SyncOptions,
+) -> Result<(), SyncError> {
+    let is_target = direction == Direction::Pull;
+    let changes_schema = options.initialise || options.additive;
+    if !changes_schema || !is_target || allow.unwrap_or(started_here) {
         return Ok(());
+    }
+    let message = match started_here {
+        true => "No sync may make tables or columns in this server's database.",
+        false => "The target lets no other server make tables or columns in its database.",
     };
-    Err(SyncError::new(Code::Refused, format!("This version does not know {what} yet."))
-        .hint("Leave the option out."))
+    Err(SyncError::new(Code::Forbidden, message)
+        .hint("On the target, set TANDEM_ALLOW_INITIALISE=true, or start the sync from there unless it is set to false; or leave out the options initialise and additive."))
+}
+
+/// A row that the scope leaves out on the source can be in it on the target: it was moved to another business, or the
+/// target's newest audit rows are older ones. To take it for a surplus row would delete what the source still has.
+pub(super) fn refuse_contradiction(options: &SyncOptions) -> Result<(), SyncError> {
+    if options.deletes == DeletePolicy::Mirror && options.scope.chooses_rows() {
+        return Err(SyncError::new(
+            Code::Refused,
+            "With only a part of the rows (one business, no demo data, newest audit rows) nobody can tell which rows of the target are surplus, so they cannot be deleted.",
+        )
+        .hint("Keep the target's rows (deletes: keep), or mirror whole tables, chosen by their names."));
+    }
+    Ok(())
+}
+
+/// The method to begin with, and why. Rows travel as JSON by themselves only where nothing else comes through: backup
+/// and delta both bring their rows as an archive.
+pub(super) async fn method(
+    client: &Client,
+    request: &SyncRequest,
+    id: &SessionId,
+) -> Result<(Method, &'static str), SyncError> {
+    if request.method == Method::Auto && !client.passes_archives(request.action, id).await? {
+        return Ok((
+            Method::Rows,
+            "Auto took rows: something between the two servers lets JSON through, but no archive",
+        ));
+    }
+    Ok((request.method, reason(request.method)))
 }
 
 /// Why the method is taken, as far as it is known at the start.

@@ -1,17 +1,19 @@
 //! The other end of a sync that a peer has started: the source of its pull, the target of its push.
 
-use super::delta::Line;
+use std::sync::Arc;
+
 use super::errors::internal;
+use super::line::{Line, Talk};
 use super::session::{Outcome, Session};
-use super::{source, target};
+use super::{rows, source, target};
+use crate::archive::SpoolWriter;
+use crate::database::Snapshot;
 use crate::model::{Kind, SyncError, SyncStatus};
 
 /// A peer pulls from us: the backup, the digests, and then its word on how it ended.
 pub(super) async fn serve_backup(session: &Session) -> Result<Outcome, SyncError> {
-    let writer = session.take_writer().await.ok_or_else(|| internal("the spool of a pull has no writer"))?;
-    let line = session.looks_for_differences().then(|| Line::called(session));
     let snapshot = tokio::select! {
-        snapshot = source::back_up(session, writer, line) => snapshot?,
+        snapshot = offer(session) => snapshot?,
         ended = refused_preview(session) => return Ok(Outcome::of_peer(ended?)),
     };
     if session.verifies() {
@@ -25,9 +27,21 @@ pub(super) async fn serve_backup(session: &Session) -> Result<Outcome, SyncError
 
 /// A peer pushes to us: what it uploads is restored while it arrives.
 pub(super) async fn restore_upload(session: &Session) -> Result<Outcome, SyncError> {
-    let line = session.looks_for_differences().then(|| Line::called(session));
+    if session.sends_rows() {
+        let line = Line::called(session, Talk::Rows);
+        return rows::restore(session, line, writer(session).await?, session.spool()?).await;
+    }
+    let line = session.looks_for_differences().then(|| Line::called(session, Talk::Delta));
     let difference = target::difference(session, line).await?;
     target::restore(session, session.spool()?, difference).await
+}
+
+async fn offer(session: &Session) -> Result<Arc<dyn Snapshot>, SyncError> {
+    if session.sends_rows() {
+        return rows::offer(session, Line::called(session, Talk::Rows)).await;
+    }
+    let line = session.looks_for_differences().then(|| Line::called(session, Talk::Delta));
+    source::back_up(session, writer(session).await?, line).await
 }
 
 /// A preview can end before all has travelled: when it finds that a sync would be refused.
@@ -36,6 +50,11 @@ async fn refused_preview(session: &Session) -> Result<SyncStatus, SyncError> {
         Kind::Preview => starter_ended(session).await,
         Kind::Sync | Kind::Undo => std::future::pending().await,
     }
+}
+
+/// Taken away, so that no byte of an upload comes between.
+async fn writer(session: &Session) -> Result<SpoolWriter, SyncError> {
+    session.take_writer().await.ok_or_else(|| internal("the spool of a peer's sync has no writer"))
 }
 
 /// Waits for the starter's last report. Failures and cancels end the session through its stop.

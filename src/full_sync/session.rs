@@ -8,8 +8,8 @@ use bytes::Bytes;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 
 use super::Node;
-use super::delta::{self, Numbered};
 use super::errors::spool_failed;
+use super::line::{self, Numbered};
 use crate::archive::{Compression, Spool, SpoolWriter};
 use crate::database::Claim;
 use crate::model::wire::{Report, ReportReply};
@@ -69,7 +69,7 @@ pub(crate) struct Session {
     /// Ours, when we are the source.
     pub(super) digests: watch::Sender<Option<Vec<TableDigest>>>,
     pub(super) heard: Mutex<Instant>,
-    /// The last message of a peer that looks for the rows that differ, and our answer.
+    /// The last message of a peer, about rows that differ or with rows, and our answer.
     pub(super) asked: watch::Sender<Numbered>,
     pub(super) answered: watch::Sender<Numbered>,
     /// True when the slot is free again.
@@ -205,13 +205,18 @@ impl Session {
         matches!(self.progress.status().method, Method::Auto | Method::Delta)
     }
 
+    /// Rows come as JSON instead of an archive.
+    pub(super) fn sends_rows(&self) -> bool {
+        self.progress.status().method == Method::Rows
+    }
+
     pub(super) fn compression(&self) -> Compression {
         if self.progress.status().options.compress { Compression::Zstd(1) } else { Compression::Stored }
     }
 
-    /// A peer's message about rows that differ.
+    /// A peer's message about rows that differ, or with rows.
     pub(crate) async fn exchange(&self, number: u32, message: Bytes) -> Result<Option<Bytes>, SyncError> {
-        delta::exchange(self, number, message).await
+        line::exchange(self, number, message).await
     }
 
     /// The starter's report: its state in, ours out. Its last report is answered when the session has ended here too,

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::delta::{self, Answer, Line};
+use super::delta::{self, Answer};
+use super::line::Line;
 use super::session::Session;
 use crate::archive::SpoolWriter;
 use crate::backup;
-use crate::catalog::{Catalog, Severity};
+use crate::catalog::{Catalog, LEFT_OUT, Severity};
 use crate::compare;
-use crate::database::Snapshot;
+use crate::database::{Snapshot, View};
 use crate::model::{Code, Comparison, Step, SyncError, SyncResult, text};
 
 /// Writes what the target needs: what it lacks when `line` leads to a target that knows it, else everything. The
@@ -19,15 +20,7 @@ pub(super) async fn back_up(
     line: Option<Line<'_>>,
 ) -> Result<Arc<dyn Snapshot>, SyncError> {
     let progress = &session.progress;
-    progress.enter(Step::Backup, "Opens a snapshot");
-    let snapshot = session
-        .node
-        .database
-        .snapshot(&session.id)
-        .await
-        .map_err(|error| SyncError::from(error).at(Step::Backup))?;
-    show_tables(session, snapshot.catalog());
-    refuse_obstacles(session, &*snapshot).await.map_err(|error| error.at(Step::Backup))?;
+    let snapshot = open(session).await?;
     let spool = match line {
         None => spool,
         Some(line) => match delta::offer(session, &snapshot, line, spool).await? {
@@ -52,6 +45,25 @@ pub(super) async fn back_up(
             text::bytes(totals.archive_bytes)
         ),
     );
+    Ok(snapshot)
+}
+
+/// Opens the snapshot of what the session is about, and says what is in it.
+pub(super) async fn open(session: &Session) -> Result<Arc<dyn Snapshot>, SyncError> {
+    let progress = &session.progress;
+    progress.enter(Step::Backup, "Opens a snapshot");
+    let scope = progress.status().options.scope;
+    let snapshot = session
+        .node
+        .database
+        .snapshot(&session.id, View::Of(&scope))
+        .await
+        .map_err(|error| SyncError::from(error).at(Step::Backup))?;
+    show_tables(session, snapshot.catalog());
+    for note in snapshot.notes() {
+        progress.info(Step::Backup, note);
+    }
+    refuse_obstacles(session, &*snapshot).await.map_err(|error| error.at(Step::Backup))?;
     Ok(snapshot)
 }
 
@@ -92,6 +104,25 @@ fn show_tables(session: &Session, catalog: &Catalog) {
     for skipped in &catalog.skipped {
         session.progress.info(Step::Backup, format!("Not synced: {} ({})", skipped.name, skipped.reason));
     }
+    for text in left_out_parents(catalog) {
+        session.progress.info(Step::Backup, text);
+    }
+}
+
+/// No problem by itself: whether the target has the rows is proven before the commit.
+fn left_out_parents(catalog: &Catalog) -> Vec<String> {
+    let left_out = catalog.skipped.iter().filter(|skipped| skipped.reason == LEFT_OUT);
+    let left_out: Vec<&str> = left_out.map(|skipped| skipped.name.as_str()).collect();
+    let keys = catalog.tables.iter().flat_map(|table| table.foreign_keys.iter().map(move |key| (table, key)));
+    let outside = keys.filter(|(_, key)| left_out.contains(&key.parent.to_string().as_str()));
+    outside
+        .map(|(table, key)| {
+            format!(
+                "{} points to {} ({}), which the scope leaves out: the target must have these rows already",
+                table.name, key.parent, key.name
+            )
+        })
+        .collect()
 }
 
 /// The source learns from the target how the two compare.

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::delta::{self, Difference, Found, Line};
+use super::additive;
+use super::delta::{self, Difference, Found};
+use super::line::Line;
 use super::session::{Outcome, Session};
 use super::{preview, undo};
 use crate::archive::{ArchiveReader, Spool};
 use crate::clock::now_us;
 use crate::compare;
-use crate::database::{LARGE_OBJECTS, Usage};
+use crate::database::{DatabaseError, LARGE_OBJECTS, Usage, View};
 use crate::model::{
     Kind, Phase, Relation, RowErrors, Step, SyncError, SyncResult, TableDigest, TableState, text,
 };
@@ -44,8 +46,8 @@ pub(super) async fn restore(
     progress.enter(Step::Convert, "Waits for the first rows");
     let (manifest, archive) =
         ArchiveReader::open(Box::pin(spool.read_from(0))).await.map_err(at(Step::Convert))?;
-    let target = database.catalog().await.map_err(at(Step::Convert))?;
-    let mut plan = restore::plan(&manifest, &target).map_err(at(Step::Convert))?;
+    let target = additive::catalog(session, &manifest).await.map_err(at(Step::Convert))?;
+    let mut plan = restore::plan(&manifest, &target, &options).map_err(at(Step::Convert))?;
     if let Some(difference) = &difference {
         restore::shape(&mut plan, &difference.parts).map_err(at(Step::Convert))?;
     }
@@ -54,6 +56,9 @@ pub(super) async fn restore(
     }
     for note in &plan.notes {
         progress.info(Step::Convert, note);
+    }
+    for statement in database.rehearse(&session.id, &plan.making).await.map_err(at(Step::Convert))? {
+        progress.info(Step::Convert, format!("Made together with the rows: {statement}"));
     }
     let expected = progress.status().tables;
     let rows =
@@ -75,7 +80,8 @@ pub(super) async fn restore(
         session: session.id.clone(),
         deletes: options.deletes,
         conflicts: options.conflicts,
-        isolate: options.row_errors == RowErrors::Isolate,
+        // Rows go straight into tables that are made for them, which refuse none.
+        isolate: options.row_errors == RowErrors::Isolate && plan.making.is_empty(),
         undo,
         quarantine_until_us: now_us() + QUARANTINE_US,
         markers: vec![Store::mark_committed(&session.id, session.fence)],
@@ -105,6 +111,7 @@ pub(super) async fn restore(
     progress.enter(Step::Restore, "One transaction: only rows that differ are written");
     let merged = restore::merge(&plan, &mut staged, merge, progress).await.map_err(at(Step::Restore))?;
     let mut result = result(&plan, &merged, &staged, &equal);
+    result.part = options.scope.describe();
     progress.done(Step::Restore, "Committed");
     progress.info(
         Step::Restore,
@@ -122,7 +129,15 @@ pub(super) async fn restore(
     let changed: Vec<_> = changed.map(|(incoming, _)| incoming.table.name.clone()).collect();
     result.sequences_raised =
         database.raise_sequences(&session.id, &staged.sequences).await.map_err(at(Step::Verify))?;
-    database.analyze(&session.id, &changed).await.map_err(at(Step::Verify))?;
+    let unanalyzed = database.analyze(&session.id, &changed).await.map_err(at(Step::Verify))?;
+    if !unanalyzed.is_empty() {
+        let names: Vec<String> = unanalyzed.iter().map(ToString::to_string).collect();
+        let names = names.join(", ");
+        progress.info(
+            Step::Verify,
+            format!("Not analyzed, because this role does not own them: {names}. Autovacuum will do it."),
+        );
+    }
 
     if options.verify {
         verify(session, &plan, &merged, equal, &mut result).await?;
@@ -147,6 +162,7 @@ fn result(plan: &Plan, merged: &Merged, staged: &Staged, equal: &[TableDigest]) 
         archive_bytes: staged.totals.archive_bytes,
         raw_bytes: staged.totals.raw_bytes,
         relation: Relation::Unverified { reason: "Not compared yet.".to_owned() },
+        part: None,
         source: None,
         target: None,
         differing: Vec::new(),
@@ -172,27 +188,23 @@ async fn verify(
     let tables = result.tables;
     progress.enter(Step::Verify, "Reads both databases once more");
     progress.step(Step::Verify, 0, Some(tables));
-    let snapshot = session.node.database.snapshot(&session.id).await.map_err(at(Step::Verify))?;
-    let selected: Vec<compare::Selected> =
-        plan.incoming.iter().map(|incoming| (incoming.table.clone(), incoming.columns.clone())).collect();
-    let mut ours = compare::digests(&*snapshot, &selected, |done| {
-        progress.step(Step::Verify, done as u64, Some(tables));
-    })
-    .await
-    .map_err(at(Step::Verify))?;
+    let mut ours = digests_now(session, plan).await.map_err(at(Step::Verify))?;
     ours.extend(equal);
     progress.enter(Step::Verify, "Waits for the source's own comparison");
     let theirs = session.source_digests().await;
 
     let comparison = compare::compare(&session.peer, &ours, &theirs);
-    session.node.store.save_comparison(&comparison).await.map_err(at(Step::Verify))?;
     result.relation = match session.progress.status().options.rows.len() {
         0 => relation(&ours, &theirs, merged),
         rows => Relation::Chosen { rows: rows as u64 },
     };
-    result.source = Some(comparison.remote);
-    result.target = Some(comparison.local);
-    result.differing = comparison.differing;
+    result.differing.clone_from(&comparison.differing);
+    // What was found out about a part says nothing of the databases.
+    if result.part.is_none() {
+        session.node.store.save_comparison(&comparison).await.map_err(at(Step::Verify))?;
+        result.source = Some(comparison.remote);
+        result.target = Some(comparison.local);
+    }
     match &result.relation {
         Relation::Identical => {
             let tables = text::counted(tables, "table", "tables");
@@ -214,6 +226,31 @@ async fn verify(
     progress.step(Step::Verify, tables, Some(tables));
     progress.done(Step::Verify, "Compared");
     Ok(())
+}
+
+/// The tables of the plan as they are now. Of a table of which only some rows of a part were compared, the same part is
+/// read again; of the others everything, the rows outside of the part among the target's own.
+async fn digests_now(session: &Session, plan: &Plan) -> Result<Vec<TableDigest>, DatabaseError> {
+    let (progress, database) = (&session.progress, &session.node.database);
+    let scope = progress.status().options.scope;
+    let selected = plan.incoming.iter().map(|incoming| (incoming.table.clone(), incoming.columns.clone()));
+    let in_part = plan.incoming.iter().map(|incoming| incoming.partial && scope.chooses_rows());
+    let (part, whole): (Vec<_>, Vec<_>) = selected.zip(in_part).partition(|(_, in_part)| *in_part);
+    let mut digests = Vec::with_capacity(plan.incoming.len());
+    for (tables, view) in [(whole, View::Everything), (part, View::Like(&scope))] {
+        if !tables.is_empty() {
+            let selected: Vec<compare::Selected> = tables.into_iter().map(|(selected, _)| selected).collect();
+            let (before, all) = (digests.len(), Some(plan.incoming.len() as u64));
+            let done = |done: usize| progress.step(Step::Verify, (before + done) as u64, all);
+            let snapshot = database.snapshot(&session.id, view).await?;
+            digests.extend(compare::digests(&*snapshot, &selected, done).await?);
+        }
+    }
+    let place = |digest: &TableDigest| {
+        plan.incoming.iter().position(|incoming| incoming.table.name.to_string() == digest.name)
+    };
+    digests.sort_by_key(place);
+    Ok(digests)
 }
 
 /// Equal digests prove equality. Where the target kept rows of its own, its hash must be greater by just theirs; a
@@ -257,14 +294,15 @@ fn relation(ours: &[TableDigest], theirs: &[TableDigest], merged: &Merged) -> Re
 
 fn outcome(result: SyncResult) -> Outcome {
     let (phase, mut message) = match &result.relation {
-        Relation::Identical => (Phase::Verified, "Verified: both databases hold the same rows.".to_owned()),
-        Relation::Contains { target_only_rows } => (
-            Phase::Verified,
-            format!(
-                "Verified: every row of the source is there, and {} of the target's own.",
-                text::counted(*target_only_rows, "row", "rows")
-            ),
-        ),
+        Relation::Identical => {
+            let of = result.part.as_ref().map(|part| format!(" of {part}")).unwrap_or_default();
+            (Phase::Verified, format!("Verified: both databases hold the same rows{of}."))
+        }
+        Relation::Contains { target_only_rows } => {
+            let of = result.part.as_deref().unwrap_or("the source");
+            let own = text::counted(*target_only_rows, "row", "rows");
+            (Phase::Verified, format!("Verified: every row of {of} is there, and {own} of the target's own."))
+        }
         Relation::Unverified { reason } => (Phase::Completed, format!("Committed, not verified. {reason}")),
         Relation::Except { left_out, .. } => (
             Phase::Completed,

@@ -1,7 +1,7 @@
 //! Takes a committed sync back: the rows that it replaced come from this very database, so no peer has a part in it.
 
 use super::session::{Outcome, Session};
-use crate::catalog::parents_first;
+use crate::catalog::{Making, parents_first};
 use crate::clock::now_us;
 use crate::database::Undoing;
 use crate::model::{
@@ -55,8 +55,13 @@ pub(super) async fn undo(session: &Session, undone: SyncStatus, force: bool) -> 
     let Undoing { staging, incoming, rows, left_alone, left_alone_rows } = undoing;
     let tables: Vec<_> = incoming.iter().map(|incoming| incoming.table.clone()).collect();
     progress.tables(tables.iter().zip(&rows).map(|(table, rows)| (table.name.clone(), Some(*rows))));
-    let plan =
-        Plan { incoming, order: parents_first(&tables).tables, skipped: Vec::new(), notes: Vec::new() };
+    let plan = Plan {
+        incoming,
+        order: parents_first(&tables).tables,
+        skipped: Vec::new(),
+        notes: Vec::new(),
+        making: Making::default(),
+    };
     let mut staged = Staged {
         staging,
         sums: rows.iter().map(|rows| (*rows, 0)).collect(),
@@ -108,6 +113,7 @@ pub(super) async fn undo(session: &Session, undone: SyncStatus, force: bool) -> 
         set_aside: left_alone,
         set_aside_rows: left_alone_rows,
         undo_until_us: merged.undo_until_us,
+        part: None,
     };
     let names: Vec<_> = tables.into_iter().map(|table| table.name).collect();
     node.database.analyze(&session.id, &names).await?;

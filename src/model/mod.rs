@@ -3,6 +3,7 @@
 mod error;
 mod node;
 mod preview;
+mod scope;
 mod session;
 mod status;
 mod sync;
@@ -14,11 +15,12 @@ pub use node::{
     Check, CheckState, Comparison, DatabaseFacts, Fingerprint, Overview, Peer, Presence, TableDigest,
 };
 pub use preview::{Change, Kind, Preview, PreviewFinding, RowPreview, SetAside, TablePreview, ValuePreview};
+pub use scope::Scope;
 pub use session::{HistoryFilter, HistoryPage, SessionDetail, SessionId, SessionSummary};
 pub use status::{
     LogLevel, LogLine, Phase, Relation, Sample, Skipped, Step, StepState, StepStatus, SyncResult, SyncStatus,
     TableState, TableStatus, Unit,
 };
 pub use sync::{
-    ChosenRow, ConflictPolicy, DeletePolicy, Direction, Method, RowErrors, Scope, SyncOptions, SyncRequest,
+    ChosenRow, ConflictPolicy, DeletePolicy, Direction, Method, RowErrors, SyncOptions, SyncRequest,
 };

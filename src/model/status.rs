@@ -264,6 +264,9 @@ pub struct SyncResult {
     pub raw_bytes: u64,
     #[cfg_attr(not(feature = "engine"), serde(skip_deserializing))]
     pub relation: Relation,
+    /// What the relation is about when it is not the whole database: `the chosen tables`, `business 3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
     /// The source in the snapshot that was synced; none when the comparison after the commit was switched off.
     #[cfg_attr(not(feature = "engine"), serde(skip_deserializing))]
     pub source: Option<Fingerprint>,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Scope;
+
 /// Which way the rows go, seen from this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -88,16 +90,6 @@ pub enum RowErrors {
     Isolate,
 }
 
-/// Which part of the database is meant; empty means all of it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Scope {
-    /// Globs of table names (`public.order*`) to take; empty takes all.
-    pub include: Vec<String>,
-    /// Globs of table names to leave out.
-    pub exclude: Vec<String>,
-}
-
 /// A row named by its key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -123,6 +115,17 @@ pub struct SyncOptions {
     pub undo: bool,
     /// Only these rows, as a preview has shown them; empty takes all.
     pub rows: Vec<ChosenRow>,
+    /// Make the tables that the target lacks. Left out when it is off: an older peer does not know it.
+    #[serde(skip_serializing_if = "is_off")]
+    pub initialise: bool,
+    /// Add columns and labels of enums that the target lacks, committed before the rows come.
+    #[serde(skip_serializing_if = "is_off")]
+    pub additive: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_off(value: &bool) -> bool {
+    !*value
 }
 
 impl Default for SyncOptions {
@@ -136,6 +139,8 @@ impl Default for SyncOptions {
             scope: Scope::default(),
             undo: true,
             rows: Vec::new(),
+            initialise: false,
+            additive: false,
         }
     }
 }

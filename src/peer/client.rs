@@ -24,7 +24,7 @@ use crate::model::{Code, Direction, SessionId, SyncError};
 /// A control call is answered at once or not at all.
 const ANSWER: Duration = Duration::from_secs(15);
 /// Said at once or after ten seconds, and then a message may be long.
-const DELTA_ANSWER: Duration = Duration::from_secs(120);
+const EXCHANGE_ANSWER: Duration = Duration::from_secs(120);
 /// A comparison reads the peer's whole database first.
 const LONG_ANSWER: Duration = Duration::from_secs(600);
 
@@ -123,16 +123,55 @@ impl Client {
         message: Bytes,
     ) -> Result<Option<Bytes>, PeerError> {
         let path = format!("/api/sync/delta/{session}/{number}");
+        self.exchange(&path, "application/octet-stream", message).await
+    }
+
+    /// A numbered message with rows, or about those that came; None when the answer takes longer.
+    pub(crate) async fn rows(
+        &self,
+        session: &SessionId,
+        number: u32,
+        message: Bytes,
+    ) -> Result<Option<Bytes>, PeerError> {
+        let path = format!("/api/sync/rows/{session}/{number}");
+        self.exchange(&path, "application/json", message).await
+    }
+
+    async fn exchange(
+        &self,
+        path: &str,
+        content_type: &'static str,
+        message: Bytes,
+    ) -> Result<Option<Bytes>, PeerError> {
         let request = self
-            .signed(Method::POST, &path, &message)?
-            .header(CONTENT_TYPE, "application/octet-stream")
-            .timeout(DELTA_ANSWER)
+            .signed(Method::POST, path, &message)?
+            .header(CONTENT_TYPE, content_type)
+            .timeout(EXCHANGE_ANSWER)
             .body(message);
         let response = self.answered(request).await?;
         if response.status() == StatusCode::ACCEPTED {
             return Ok(None);
         }
         response.bytes().await.map(Some).map_err(|cause| self.unreachable(&cause))
+    }
+
+    /// Whether an archive of this direction would come through to a node: a session that is not known there yet is
+    /// refused by the node itself, anything else in between answers in other words.
+    pub(crate) async fn passes_archives(
+        &self,
+        direction: Direction,
+        session: &SessionId,
+    ) -> Result<bool, PeerError> {
+        let asked = match direction {
+            Direction::Pull => self.download(session, 0).await.map(drop),
+            Direction::Push => self.upload(session, 0, Bytes::new()).await.map(drop),
+        };
+        match asked {
+            Err(PeerError::Protocol { .. }) => Ok(false),
+            Err(error) if error.is_passing() => Err(error),
+            // What the node itself has to say comes with the invitation.
+            Ok(()) | Err(_) => Ok(true),
+        }
     }
 
     /// The bytes of the session's backup from `offset` on. A stream that ends without an error is whole.

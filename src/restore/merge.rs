@@ -4,7 +4,7 @@ use futures::TryStreamExt;
 
 use super::{LeftOuts, Plan, RestoreError, Staged, left_out};
 use crate::archive::TableHasher;
-use crate::database::{DatabaseError, Incoming, Kept, Merge, Statement};
+use crate::database::{DatabaseError, Incoming, Kept, LeftOut, Merge, Statement};
 use crate::model::{ConflictPolicy, DeletePolicy, SessionId, Step, TableState, text};
 
 use crate::progress::Progress;
@@ -136,70 +136,25 @@ async fn attempt(
         Step::Restore,
         format!("Transaction open, {tables} tables locked against writers: {}", transaction.mode()),
     );
-    let mut merged = Merged { tables: vec![Counts::default(); tables], ..Merged::default() };
-    if options.conflicts != ConflictPolicy::Abort && options.deletes == DeletePolicy::Keep {
-        for note in transaction.resolve(&plan.order, options.conflicts).await? {
-            progress.warn(Step::Restore, note);
-        }
+    for warning in transaction.warnings() {
+        progress.warn(Step::Restore, warning);
     }
-    if options.sets_aside() {
-        let until_us = options.undo.map_or(options.quarantine_until_us, |(until_us, _)| until_us);
-        merged.left_out =
-            left_out::gather(&mut *transaction, plan, &staged.unfit, &options.session, until_us).await?;
-        for (counts, left_out) in merged.tables.iter_mut().zip(&merged.left_out) {
-            counts.left_out = (left_out.count(), left_out.hash);
-        }
-    }
-
-    if options.deletes == DeletePolicy::Mirror {
-        // Which row of the target one that did not fit belongs to is not known, so there none is deleted.
-        for &index in plan.order.iter().rev().filter(|&&index| staged.unfit[index].is_empty()) {
-            merged.tables[index].deleted = transaction.delete_surplus(index).await?;
-        }
-    }
-    for (done, &index) in plan.order.iter().enumerate() {
-        progress.table(index, |table| table.state = TableState::Merging);
-        let source_rows = staged.sums[index].0.saturating_sub(merged.tables[index].left_out.0);
-        let written = transaction.upsert(index, source_rows).await?;
-        let counts = &mut merged.tables[index];
-        (counts.inserted, counts.updated) = (written.inserted, written.updated);
-        counts.unchanged = source_rows - written.inserted - written.updated;
-        counts.target_only = transaction.row_count(index).await?.saturating_sub(source_rows);
-        let counts = *counts;
-        progress.table(index, |table| {
-            table.state = TableState::Merged;
-            (table.inserted, table.updated, table.deleted) =
-                (counts.inserted, counts.updated, counts.deleted);
-            (table.unchanged, table.target_only) = (counts.unchanged, counts.target_only);
-        });
-        progress.step(Step::Restore, done as u64 + 1, Some(tables as u64));
-    }
-
-    let touched: Vec<usize> = (0..tables).filter(|&index| merged.tables[index].written() > 0).collect();
-    let orphans = transaction.orphans(&touched).await?;
-    if !orphans.is_empty() {
-        return Err(RestoreError::Orphans { reasons: orphans });
-    }
-    progress.enter(Step::Restore, "Compares every row with what was sent, before the commit");
-    for &index in &plan.order {
-        let whole = options.deletes == DeletePolicy::Mirror && staged.unfit[index].is_empty();
-        let mut differences = transaction.differences(index, whole).await?;
-        // Rows that somebody has written to a partial table since it was read were not looked at.
-        if whole && !plan.incoming[index].partial && merged.tables[index].left_out.0 == 0 {
-            differences = differences.max(merged.tables[index].target_only);
-        }
-        if differences > 0 {
-            return Err(RestoreError::Unequal {
-                table: plan.incoming[index].table.name.clone(),
-                differences,
-            });
-        }
-        let counts = &mut merged.tables[index];
-        if counts.target_only > 0 && !plan.incoming[index].table.key().is_empty() {
-            counts.target_only_hash = Some(own_rows(&mut *transaction, index, &plan.incoming[index]).await?);
-        }
-        progress.touch();
-    }
+    let mut merging = Merging {
+        plan,
+        sums: &staged.sums,
+        unfit: &staged.unfit,
+        options: &options,
+        progress,
+        transaction: &mut *transaction,
+        merged: Merged { tables: vec![Counts::default(); tables], ..Merged::default() },
+    };
+    merging.leave_out().await?;
+    merging.delete().await?;
+    merging.upsert().await?;
+    merging.delete_rest().await?;
+    merging.demand_parents().await?;
+    merging.demand_equal().await?;
+    let mut merged = merging.merged;
     if let Some((until_us, most_bytes)) = options.undo {
         merged.undo_until_us = keep(&mut *transaction, until_us, most_bytes, progress).await?;
     }
@@ -210,6 +165,131 @@ async fn attempt(
     }
     transaction.commit().await?;
     Ok(merged)
+}
+
+/// One attempt: the steps of the transaction.
+struct Merging<'a> {
+    plan: &'a Plan,
+    sums: &'a [(u64, u128)],
+    unfit: &'a [Vec<LeftOut>],
+    options: &'a Options,
+    progress: &'a Progress,
+    transaction: &'a mut dyn Merge,
+    merged: Merged,
+}
+
+impl Merging<'_> {
+    /// Conflicts are cleared away first; what was left out by then is written down.
+    async fn leave_out(&mut self) -> Result<(), RestoreError> {
+        let options = self.options;
+        if options.conflicts != ConflictPolicy::Abort && options.deletes == DeletePolicy::Keep {
+            for note in self.transaction.resolve(&self.plan.order, options.conflicts).await? {
+                self.progress.warn(Step::Restore, note);
+            }
+        }
+        if !options.sets_aside() {
+            return Ok(());
+        }
+        let until_us = options.undo.map_or(options.quarantine_until_us, |(until_us, _)| until_us);
+        let left_out =
+            left_out::gather(self.transaction, self.plan, self.unfit, &options.session, until_us).await?;
+        for (counts, left_out) in self.merged.tables.iter_mut().zip(&left_out) {
+            counts.left_out = (left_out.count(), left_out.hash);
+        }
+        self.merged.left_out = left_out;
+        Ok(())
+    }
+
+    /// Whether rows that only the target has go. Which of them one that did not fit belongs to is not known, so in its
+    /// table none goes.
+    fn deletes(&self, index: usize) -> bool {
+        self.options.deletes == DeletePolicy::Mirror && self.unfit[index].is_empty()
+    }
+
+    async fn delete(&mut self) -> Result<(), RestoreError> {
+        for &index in self.plan.order.iter().rev() {
+            if self.deletes(index) {
+                self.merged.tables[index].deleted = self.transaction.delete_surplus(index).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn upsert(&mut self) -> Result<(), RestoreError> {
+        for (done, &index) in self.plan.order.iter().enumerate() {
+            self.progress.table(index, |table| table.state = TableState::Merging);
+            let source_rows = self.sums[index].0.saturating_sub(self.merged.tables[index].left_out.0);
+            let written = self.transaction.upsert(index, source_rows).await?;
+            let counts = &mut self.merged.tables[index];
+            (counts.inserted, counts.updated) = (written.inserted, written.updated);
+            counts.unchanged = source_rows - written.inserted - written.updated;
+            counts.target_only = self.transaction.row_count(index).await?.saturating_sub(source_rows);
+            self.show(index);
+            self.progress.table(index, |table| table.state = TableState::Merged);
+            let tables = self.plan.order.len() as u64;
+            self.progress.step(Step::Restore, done as u64 + 1, Some(tables));
+        }
+        Ok(())
+    }
+
+    /// Rows that could not go before others had stopped to point to them.
+    async fn delete_rest(&mut self) -> Result<(), RestoreError> {
+        for &index in self.plan.order.iter().rev() {
+            if self.deletes(index) {
+                let rest = self.transaction.delete_rest(index).await?;
+                let counts = &mut self.merged.tables[index];
+                counts.deleted += rest;
+                counts.target_only = counts.target_only.saturating_sub(rest);
+                self.show(index);
+            }
+        }
+        Ok(())
+    }
+
+    async fn demand_parents(&mut self) -> Result<(), RestoreError> {
+        let counts = self.merged.tables.iter().enumerate();
+        let touched: Vec<usize> =
+            counts.filter(|(_, counts)| counts.written() > 0).map(|(index, _)| index).collect();
+        let orphans = self.transaction.orphans(&touched).await?;
+        if orphans.is_empty() { Ok(()) } else { Err(RestoreError::Orphans { reasons: orphans }) }
+    }
+
+    async fn demand_equal(&mut self) -> Result<(), RestoreError> {
+        self.progress.enter(Step::Restore, "Compares every row with what was sent, before the commit");
+        for &index in &self.plan.order {
+            let (incoming, whole) = (&self.plan.incoming[index], self.deletes(index));
+            let counts = self.merged.tables[index];
+            let mut differences = self.transaction.differences(index, whole).await?;
+            // Rows that somebody has written to a partial table since it was read were not looked at.
+            if whole && !incoming.partial && counts.left_out.0 == 0 {
+                differences = differences.max(counts.target_only);
+            }
+            if differences > 0 {
+                return Err(RestoreError::Unequal { table: incoming.table.name.clone(), differences });
+            }
+            if counts.target_only > 0 && !incoming.table.key().is_empty() {
+                let (rows, hash) = own_rows(self.transaction, index, incoming).await?;
+                let counts = &mut self.merged.tables[index];
+                counts.target_only_hash = Some(hash);
+                if incoming.partial {
+                    // Rows outside of the scope were not looked at: they are neither kept nor the target's own in it.
+                    counts.target_only = rows;
+                    self.show(index);
+                }
+            }
+            self.progress.touch();
+        }
+        Ok(())
+    }
+
+    fn show(&self, index: usize) {
+        let counts = self.merged.tables[index];
+        self.progress.table(index, |table| {
+            (table.inserted, table.updated, table.deleted) =
+                (counts.inserted, counts.updated, counts.deleted);
+            (table.unchanged, table.target_only) = (counts.unchanged, counts.target_only);
+        });
+    }
 }
 
 async fn keep(
@@ -241,12 +321,12 @@ async fn keep(
     })
 }
 
-/// The hash of the rows that only the target has: what its table's hash is greater by than the source's.
+/// The rows that only the target has, and what its table's hash is greater by than the source's.
 async fn own_rows(
     transaction: &mut dyn Merge,
     index: usize,
     incoming: &Incoming,
-) -> Result<u128, RestoreError> {
+) -> Result<(u64, u128), RestoreError> {
     let mut hasher = TableHasher::new(&incoming.columns);
     let mut rows = transaction.own_rows(index).await?;
     while let Some(chunk) = rows.try_next().await? {
@@ -255,5 +335,5 @@ async fn own_rows(
             reason: cause.to_string(),
         })?;
     }
-    Ok(hasher.finish().1)
+    Ok(hasher.finish())
 }

@@ -16,7 +16,7 @@ pub(crate) use choose::choose;
 pub(crate) use left_out::{LeftOuts, shown};
 pub(crate) use merge::{Merged, Options, merge};
 pub(crate) use part::{Outdated, Part, complete, shape};
-pub(crate) use plan::{Plan, plan};
+pub(crate) use plan::{Plan, lacking, plan};
 pub(crate) use preview::preview;
 pub(crate) use stage::{Staged, stage};
 
@@ -50,7 +50,9 @@ impl RestoreError {
     /// The target refused rows; without them it might be content.
     fn is_about_rows(&self) -> bool {
         match self {
-            RestoreError::Rows { .. } | RestoreError::Orphans { .. } => true,
+            RestoreError::Rows { .. }
+            | RestoreError::Orphans { .. }
+            | RestoreError::Database(DatabaseError::Orphans { .. }) => true,
             // 22: a value that its type cannot hold; 23: a constraint; P0001: a trigger's own refusal.
             RestoreError::Database(DatabaseError::Statement { sqlstate, .. }) => {
                 sqlstate.starts_with("22") || sqlstate.starts_with("23") || sqlstate == "P0001"

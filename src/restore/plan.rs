@@ -2,9 +2,12 @@
 
 use super::RestoreError;
 use crate::archive::Manifest;
-use crate::catalog::{Catalog, Severity, Table, drift, parents_first};
+use crate::catalog::{
+    Addition, Catalog, Making, Severity, Table, additions, drift, making, parents_first, takes, with_added,
+    with_made,
+};
 use crate::database::Incoming;
-use crate::model::Skipped;
+use crate::model::{Skipped, SyncOptions};
 
 /// What will be restored.
 pub(crate) struct Plan {
@@ -16,17 +19,34 @@ pub(crate) struct Plan {
     pub skipped: Vec<Skipped>,
     /// What was found and is tolerated, for the log.
     pub notes: Vec<String>,
+    /// The tables that the target lacks and that are made.
+    pub making: Making,
 }
 
 /// Reads nothing but the two descriptions: nothing has been written yet when this refuses.
-pub(crate) fn plan(manifest: &Manifest, target: &Catalog) -> Result<Plan, RestoreError> {
-    let source: Catalog =
-        serde_json::from_value(manifest.catalog.clone()).map_err(|cause| RestoreError::Schema {
-            reasons: vec![format!("The source's description cannot be read ({cause}).")],
-            remedies: Vec::new(),
-        })?;
+pub(crate) fn plan(
+    manifest: &Manifest,
+    target: &Catalog,
+    options: &SyncOptions,
+) -> Result<Plan, RestoreError> {
+    let source = described(manifest)?;
     let (mut reasons, mut remedies, mut notes) = (Vec::new(), Vec::new(), Vec::new());
-    for found in drift(&source, target) {
+    let mut findings = Vec::new();
+    let making = match options.initialise {
+        true => making(&source, target, &mut findings),
+        false => Making::default(),
+    };
+    notes.extend(
+        making.tables.iter().map(|(table, _)| {
+            format!("Table {} does not exist on the target: it is made there.", table.name)
+        }),
+    );
+    notes.extend(making.left_out.iter().map(|what| format!("Not made on the target: {what}.")));
+    let target = &with_made(&source, target, &making);
+    if findings.is_empty() {
+        findings = drift(&source, target);
+    }
+    for found in findings {
         match found.severity {
             Severity::Block => {
                 reasons.push(found.text);
@@ -37,6 +57,9 @@ pub(crate) fn plan(manifest: &Manifest, target: &Catalog) -> Result<Plan, Restor
     }
     let mut incoming = Vec::with_capacity(manifest.sections.len());
     for section in &manifest.sections {
+        if !takes(&options.scope, &section.table) {
+            reasons.push(format!("Table {} was sent, but is not part of the scope.", section.table));
+        }
         // Only tables that both descriptions know: an archive cannot name any other.
         let (Some(table), Some(theirs)) = (target.table(&section.table), source.table(&section.table)) else {
             if reasons.is_empty() {
@@ -69,7 +92,27 @@ pub(crate) fn plan(manifest: &Manifest, target: &Catalog) -> Result<Plan, Restor
             names.join(", ")
         ));
     }
-    Ok(Plan { incoming, order: order.tables, skipped: source.skipped, notes })
+    Ok(Plan { incoming, order: order.tables, skipped: source.skipped, notes, making })
+}
+
+/// What the target must get before rows of the source can come, when nothing else stands in the way.
+pub(crate) fn lacking(
+    manifest: &Manifest,
+    target: &Catalog,
+    options: &SyncOptions,
+) -> Result<Vec<Addition>, RestoreError> {
+    let additions = additions(&described(manifest)?, target);
+    if !additions.is_empty() {
+        plan(manifest, &with_added(target, &additions), options)?;
+    }
+    Ok(additions)
+}
+
+fn described(manifest: &Manifest) -> Result<Catalog, RestoreError> {
+    serde_json::from_value(manifest.catalog.clone()).map_err(|cause| RestoreError::Schema {
+        reasons: vec![format!("The source's description cannot be read ({cause}).")],
+        remedies: Vec::new(),
+    })
 }
 
 fn folds(table: &Table, column: &str) -> bool {
@@ -81,6 +124,23 @@ mod tests {
     use super::*;
     use crate::archive::{FORMAT, Order, Section};
     use crate::catalog::TableName;
+    use crate::model::Scope;
+
+    #[test]
+    fn an_archive_with_a_table_outside_of_the_scope_is_refused() {
+        let text = r#"{"tables": [{"name": {"schema": "public", "name": "staff"}, "columns": [], "primary_key": [],
+            "uniques": [], "foreign_keys": [], "partitioned": false, "triggers": [], "row_security": false}]}"#;
+        let catalog: Catalog = serde_json::from_str(text).expect("this is a catalog");
+        let manifest = crate::backup::manifest(&catalog);
+        let scope = Scope { exclude: vec!["staff".to_owned()], ..Scope::default() };
+        let options = SyncOptions { scope, ..SyncOptions::default() };
+
+        assert!(plan(&manifest, &catalog, &SyncOptions::default()).is_ok());
+        let Err(RestoreError::Schema { reasons, .. }) = plan(&manifest, &catalog, &options) else {
+            panic!("it was not refused")
+        };
+        assert!(reasons[0].contains("public.staff") && reasons[0].contains("scope"), "{reasons:?}");
+    }
 
     /// The target's catalog never holds a table of Tandem's own, so that no archive can name one.
     #[test]
@@ -100,7 +160,8 @@ mod tests {
                 }],
             };
 
-            let refused = plan(&manifest, &Catalog::default());
+            let options = SyncOptions { initialise: true, ..SyncOptions::default() };
+            let refused = plan(&manifest, &Catalog::default(), &options);
 
             let Err(RestoreError::Schema { reasons, .. }) = refused else { panic!("it was not refused") };
             assert!(reasons[0].contains("tandem.session"), "{reasons:?}");

@@ -26,7 +26,7 @@ pub(crate) async fn stage(
     usage: Usage,
     progress: &Progress,
 ) -> Result<Staged, RestoreError> {
-    let mut staging = database.stage(session, &plan.incoming, usage).await?;
+    let mut staging = database.stage(session, &plan.incoming, &plan.making, usage).await?;
     progress.info(Step::Convert, staging.way());
     let mut sums = vec![(0u64, 0u128); plan.incoming.len()];
     let mut unfit = vec![Vec::new(); plan.incoming.len()];
@@ -67,25 +67,27 @@ async fn table(
     progress: &Progress,
 ) -> Result<(TableTotals, Vec<LeftOut>), RestoreError> {
     progress.table(index, |table| table.state = TableState::Staging);
+    // A table without rows costs nothing.
+    let mut rows = match archive.next().await? {
+        Some(Event::Rows(rows)) => rows,
+        Some(Event::EndTable(totals)) => return Ok((totals, Vec::new())),
+        Some(Event::Table(_) | Event::End { .. }) | None => return Err(RestoreError::Ended),
+    };
     let mut loader = staging.load(index).await?;
-    loop {
-        match archive.next().await? {
-            Some(Event::Rows(rows)) => {
-                let count = memchr::memchr_iter(b'\n', &rows).count() as u64;
-                loader.send(rows).await?;
-                progress.table(index, |table| table.rows_done += count);
-            }
-            Some(Event::EndTable(totals)) => {
-                let loaded = loader.finish().await?;
-                return if loaded.rows == totals.rows {
-                    Ok((totals, loaded.unfit))
-                } else {
-                    let (table, differences) =
-                        (incoming.table.name.clone(), loaded.rows.abs_diff(totals.rows));
-                    Err(RestoreError::Unequal { table, differences })
-                };
-            }
+    let totals = loop {
+        let count = memchr::memchr_iter(b'\n', &rows).count() as u64;
+        loader.send(rows).await?;
+        progress.table(index, |table| table.rows_done += count);
+        rows = match archive.next().await? {
+            Some(Event::Rows(rows)) => rows,
+            Some(Event::EndTable(totals)) => break totals,
             Some(Event::Table(_) | Event::End { .. }) | None => return Err(RestoreError::Ended),
-        }
+        };
+    };
+    let loaded = loader.finish().await?;
+    if loaded.rows == totals.rows {
+        return Ok((totals, loaded.unfit));
     }
+    let (table, differences) = (incoming.table.name.clone(), loaded.rows.abs_diff(totals.rows));
+    Err(RestoreError::Unequal { table, differences })
 }

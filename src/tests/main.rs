@@ -1,6 +1,7 @@
 //! Tests of the engine on real PostgreSQL servers that this binary starts itself.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in what it stands on too")]
 
+mod additive;
 mod archive;
 mod cluster;
 mod delta;
@@ -8,11 +9,15 @@ mod faults;
 mod first_sync;
 mod full_sync;
 mod house;
+mod initialise;
+mod json_rows;
 mod one_at_a_time;
 mod random;
+mod rights;
 mod sample;
 mod policies;
 mod preview;
+mod scope;
 mod support;
 mod traps;
 mod undo;

@@ -64,6 +64,7 @@ pub fn EndedLink(status: SyncStatus) -> impl IntoView {
 #[component]
 fn Committed(relation: Relation, status: SyncStatus) -> impl IntoView {
     let (source, target) = text::source_and_target(status.direction, &status.local, &status.peer);
+    let part = status.result.as_ref().and_then(|result| result.part.as_deref());
     let sentence = match status.phase {
         Phase::Undone => format!("What {target} got from {source} was taken back."),
         _ if status.kind == Kind::Undo
@@ -71,7 +72,7 @@ fn Committed(relation: Relation, status: SyncStatus) -> impl IntoView {
         {
             format!("The rows of {target} are as they were before, but for those that were changed since.")
         }
-        _ => text::relation(&relation, source, target),
+        _ => text::relation(&relation, part, source, target),
     };
     let (word, seal, wire, sign) = match relation {
         Relation::Identical => ("Identical", "seal seal--ok", "wire wire--equal", None),

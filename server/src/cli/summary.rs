@@ -111,15 +111,18 @@ fn outcome(status: &SyncStatus) -> String {
 }
 
 fn proof(result: &SyncResult) -> String {
+    let part = result.part.as_deref();
     match &result.relation {
         Relation::Identical => format!(
-            "Identical: {} in {} on both servers.",
+            "Identical{}: {} in {} on both servers.",
+            part.map(|part| format!(" in {part}")).unwrap_or_default(),
             text::counted(result.rows, "row", "rows"),
             text::counted(result.tables, "table", "tables")
         ),
         Relation::Contains { target_only_rows } => format!(
-            "The target has all {} rows of the source, and {} of its own.",
+            "The target has all {} rows of {}, and {} of its own.",
             text::count(result.rows),
+            part.unwrap_or("the source"),
             text::counted(*target_only_rows, "row", "rows")
         ),
         Relation::Unverified { reason } => format!("Not compared after the commit: {reason}"),

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 use tandem::model::{
-    ConflictPolicy, DeletePolicy, Direction, Kind, Method, Phase, Preview, RowErrors, SessionId, SyncOptions,
-    SyncRequest,
+    ConflictPolicy, DeletePolicy, Direction, Kind, Method, Phase, Preview, RowErrors, Scope, SessionId,
+    SyncOptions, SyncRequest,
 };
 
 use super::api::{Api, Target};
@@ -46,12 +46,33 @@ struct Request {
     /// Keep nothing of what is replaced: the sync cannot be undone
     #[arg(long)]
     no_undo: bool,
+    /// Make the tables that the target lacks; what cannot be made is listed
+    #[arg(long)]
+    initialise: bool,
+    /// Add columns and enum labels that the target lacks; they stay even if the sync fails
+    #[arg(long)]
+    additive: bool,
     /// Do not compare both databases once more after the commit; the exit code is then 1
     #[arg(long)]
     no_verify: bool,
     /// Send uncompressed
     #[arg(long)]
     no_compress: bool,
+    /// Take only the tables whose name fits: `orders`, `order*`, `payroll.*`; may be given more than once
+    #[arg(long, value_name = "GLOB")]
+    only: Vec<String>,
+    /// Leave out the tables whose name fits; may be given more than once
+    #[arg(long, value_name = "GLOB")]
+    except: Vec<String>,
+    /// Take only the rows of one business, by its key, and what they point to
+    #[arg(long, value_name = "KEY")]
+    business: Option<String>,
+    /// Leave out the demo businesses and all that hangs on them
+    #[arg(long)]
+    without_demo: bool,
+    /// Take only so many of the newest rows of each audit table
+    #[arg(long, value_name = "N")]
+    audit_limit: Option<u64>,
     /// Print the final status as JSON, and nothing else
     #[arg(long)]
     json: bool,
@@ -118,6 +139,15 @@ pub(crate) async fn run(arguments: Arguments, kind: Kind) -> Result<ExitCode, St
             },
             row_errors: if wanted.isolate { RowErrors::Isolate } else { RowErrors::Strict },
             undo: !wanted.no_undo,
+            initialise: wanted.initialise,
+            scope: Scope {
+                include: wanted.only,
+                exclude: wanted.except,
+                business: wanted.business,
+                without_demo: wanted.without_demo,
+                audit_limit: wanted.audit_limit,
+            },
+            additive: wanted.additive,
             ..SyncOptions::default()
         },
     };

@@ -3,5 +3,6 @@
 mod doors;
 mod files;
 mod peers;
+mod rows;
 mod sign_in;
 mod support;

@@ -16,19 +16,19 @@ const UPLOAD: &str = "/api/sync/receive-backup/01890a5d-ac96-774b-bcce-b302099a8
 
 /// A request as a peer makes it; a test changes what shall be wrong.
 #[derive(Clone)]
-struct Signed {
-    method: Method,
-    path: &'static str,
-    from: &'static str,
-    to: &'static str,
-    key: &'static str,
-    age_s: i64,
-    body: Vec<u8>,
-    content_type: &'static str,
+pub(super) struct Signed {
+    pub(super) method: Method,
+    pub(super) path: &'static str,
+    pub(super) from: &'static str,
+    pub(super) to: &'static str,
+    pub(super) key: &'static str,
+    pub(super) age_s: i64,
+    pub(super) body: Vec<u8>,
+    pub(super) content_type: &'static str,
 }
 
 impl Signed {
-    fn hello() -> Self {
+    pub(super) fn hello() -> Self {
         Self {
             method: Method::POST,
             path: "/api/sync/hello",
@@ -77,7 +77,7 @@ impl Signed {
             .unwrap()
     }
 
-    async fn send(&self, node: &TestNode) -> Answer {
+    pub(super) async fn send(&self, node: &TestNode) -> Answer {
         read(node.answer(self.request()).await).await
     }
 }

@@ -7,7 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::response::Response;
-use tandem::config::{Config, PeerAddress, Secret};
+use tandem::config::{Config, PeerAddress, ScopeSettings, Secret};
 use tandem::demo::{Cluster, ClusterOptions, Purpose};
 use tandem::{Engine, model};
 use tokio::sync::OnceCell;
@@ -36,6 +36,11 @@ pub(super) struct TestNode {
 }
 
 pub(super) async fn start() -> TestNode {
+    start_with("").await
+}
+
+/// Beside a database that these statements have filled.
+pub(super) async fn start_with(sql: &str) -> TestNode {
     crate::cli::api::use_ring();
     let cluster = CLUSTER
         .get_or_init(async || {
@@ -45,10 +50,18 @@ pub(super) async fn start() -> TestNode {
         .await;
     let database = format!("node_{}", COUNT.fetch_add(1, Ordering::Relaxed));
     cluster.create_database(&database).await.expect("a database can be made");
+    let url = cluster.url(&database);
+    let psql = cluster
+        .command("psql")
+        .args(["--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1"])
+        .args(["-d", &url, "-c", sql])
+        .output();
+    let output = psql.expect("psql starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let folder = tempfile::tempdir().expect("a folder can be made");
     let address: SocketAddr = ([127, 0, 0, 1], 3000).into();
     let config = Config {
-        database_url: Secret::new(cluster.url(&database)),
+        database_url: Secret::new(url),
         listen: address,
         name: NAME.to_owned(),
         data_dir: folder.path().join("data"),
@@ -57,6 +70,11 @@ pub(super) async fn start() -> TestNode {
         api_token: Some(Secret::new(TOKEN)),
         peers: vec![PeerAddress { name: PEER.to_owned(), url: None }],
         pg_bin: Some(cluster.bin().to_owned()),
+        allow_initialise: None,
+        undo_days: 7,
+        undo_mb: 64,
+        scope: ScopeSettings::default(),
+        batch_size: 500,
     };
     let (engine, _password) = Engine::start(config).await.expect("the engine starts");
     let stop = CancellationToken::new();

@@ -43,7 +43,10 @@ pub fn drift(source: &Catalog, target: &Catalog) -> Vec<Finding> {
             Some(other) => table_drift(table, other, &mut found),
             None => found.push(Finding::block(
                 format!("Table {} does not exist on the target.", table.name),
-                format!("Create {} there, or leave it out of the sync.", table.name),
+                format!(
+                    "Create {} there, or let Tandem do it (option initialise), or leave it out of the sync.",
+                    table.name
+                ),
             )),
         }
     }
@@ -61,7 +64,7 @@ fn table_drift(source: &Table, target: &Table, found: &mut Vec<Finding>) {
     only_on_one_side("Trigger", source, target, |table| table.triggers.iter().cloned().collect(), found);
     for name in &target.unstoppable {
         found.push(Finding::warn(format!(
-            "{name} of {} fires while rows are written, because it is ENABLE ALWAYS or ENABLE REPLICA.",
+            "{name} of {} fires while rows are written in replica role, because it is ENABLE ALWAYS or ENABLE REPLICA.",
             target.name
         )));
     }

@@ -5,7 +5,8 @@ use std::path::Path;
 use sqlx::postgres::PgPool;
 
 use super::connect::Connector;
-use super::tools;
+use super::rights::Rights;
+use super::{catalog, tools};
 use crate::model::{Check, CheckState};
 
 pub(super) async fn run(
@@ -17,7 +18,7 @@ pub(super) async fn run(
     vec![
         server(pool, product).await,
         dump_tool(connector, pg_bin).await,
-        replica_role(pool, connector).await,
+        right_to_write(pool, connector).await,
         writable(pool).await,
     ]
 }
@@ -48,27 +49,24 @@ async fn dump_tool(connector: &Connector, pg_bin: Option<&Path>) -> Check {
     }
 }
 
-async fn replica_role(pool: &PgPool, connector: &Connector) -> Check {
+/// How triggers and foreign keys will be kept out of the way when this database is written to.
+async fn right_to_write(pool: &PgPool, connector: &Connector) -> Check {
     const NAME: &str = "Right to write";
-    let text = if connector.server_version >= 150_000 {
-        "select has_parameter_privilege('session_replication_role', 'set'), current_user::text"
-    } else {
-        "select rolsuper, rolname::text from pg_roles where rolname = current_user"
+    let looked = async {
+        let mut connection = pool.acquire().await.map_err(|cause| super::error::connecting(&cause))?;
+        let tables = catalog::names(&mut connection).await?;
+        Rights::of(&mut connection, connector.server_version, &tables).await
     };
-    match sqlx::query_as::<_, (bool, String)>(text).fetch_one(pool).await {
-        Ok((true, role)) => passed(NAME, format!("the role {role} may keep triggers out of the way")),
-        Ok((false, role)) if connector.server_version >= 150_000 => failed(
-            NAME,
-            format!(
-                "the role {role} may not set session_replication_role, so this database cannot be written to"
-            ),
-            &format!("As a superuser run: GRANT SET ON PARAMETER session_replication_role TO \"{role}\""),
-        ),
-        Ok((false, role)) => failed(
-            NAME,
-            format!("the role {role} is no superuser, so this database cannot be written to"),
-            "Before PostgreSQL 15 Tandem must connect as a superuser to write.",
-        ),
+    match looked.await {
+        Ok(rights) => match rights.warning() {
+            None => passed(NAME, format!("{}, {}", rights.role, rights.way())),
+            Some(text) => Check {
+                name: NAME.to_owned(),
+                state: CheckState::Warning,
+                text: format!("{} ({})", text.replace(&rights.better, "").trim_end(), rights.way()),
+                fix: rights.better,
+            },
+        },
         Err(error) => failed(NAME, error.to_string(), "Check the connection to the database."),
     }
 }

@@ -4,11 +4,12 @@ use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
 use super::super::DatabaseError;
+use super::counts;
 use super::error::doing;
 use super::foreign_keys::{self, Key};
 use super::images::{Fate, Images};
 use super::set_aside;
-use super::statements::{self, Target};
+use super::statements::Target;
 use super::uniques::{self, Unique};
 use crate::model::ConflictPolicy;
 use crate::sql::{Ident, Literal, Sql, join, sql};
@@ -29,8 +30,8 @@ pub(super) async fn sentences(
         let statement = sql(
             "select {} as ours, {} as theirs from {} limit {}",
             &[
-                &statements::key_text(target, "s"),
-                &statements::key_text(target, "t"),
+                &counts::key_text(target, "s"),
+                &counts::key_text(target, "t"),
                 &unique.conflicts(target),
                 &SHOWN,
             ],
@@ -109,7 +110,7 @@ impl Resolver<'_> {
             "create temporary table tandem_pairs on commit drop as
              select distinct on (s.tandem_place) s.tandem_place as place, {} as other, {}, {} from {}",
             &[
-                &statements::key_text(target, "t"),
+                &counts::key_text(target, "t"),
                 &columns("s", "new_"),
                 &columns("t", "old_"),
                 &unique.conflicts(target),

@@ -10,9 +10,11 @@ use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgCopyIn};
 
 use super::super::{DatabaseError, Loaded, Loader};
+use super::bypass::Bypass;
+use super::counts;
 use super::error::{doing, failed};
 use super::rebuild::Rebuild;
-use super::statements::{self, Target};
+use super::statements::Target;
 use crate::catalog::TableName;
 use crate::sql::{Sql, join, names, sql};
 
@@ -82,7 +84,7 @@ pub(super) async fn begin(
 async fn all_empty(connection: &mut PgConnection, targets: &[Target]) -> Result<bool, DatabaseError> {
     for target in targets {
         let empty: Result<bool, _> =
-            sqlx::query_scalar(statements::is_empty(target).into_query()).fetch_one(&mut *connection).await;
+            sqlx::query_scalar(counts::is_empty(target).into_query()).fetch_one(&mut *connection).await;
         if !empty.map_err(doing(format!("look into {}", target.table.name)))? {
             return Ok(false);
         }
@@ -93,6 +95,8 @@ async fn all_empty(connection: &mut PgConnection, targets: &[Target]) -> Result<
 /// Takes the indexes off once it is known that many rows come: a few are quicker without.
 pub(super) struct DirectLoader<'a> {
     table: TableName,
+    /// Its indexes cannot be taken off: those of its partitions hang on them.
+    is_partitioned: bool,
     statement: Sql,
     state: State<'a>,
     /// The rows that went into the table, over all of its loads.
@@ -102,6 +106,7 @@ pub(super) struct DirectLoader<'a> {
 enum State<'a> {
     Waiting {
         connection: &'a mut PgConnection,
+        bypass: &'a mut Bypass,
         rebuild: &'a mut Rebuild,
         locked: &'a [TableName],
         rows: Vec<Bytes>,
@@ -115,26 +120,27 @@ impl<'a> DirectLoader<'a> {
     pub(super) fn new(
         target: &Target,
         connection: &'a mut PgConnection,
-        rebuild: &'a mut Rebuild,
+        (bypass, rebuild): (&'a mut Bypass, &'a mut Rebuild),
         locked: &'a [TableName],
         loaded: &'a mut u64,
     ) -> Self {
         let table = target.table.name.clone();
         let statement = sql("copy {} ({}) from stdin", &[&table, &names(&target.columns)]);
-        let state = State::Waiting { connection, rebuild, locked, rows: Vec::new() };
-        Self { table, statement, state, loaded }
+        let state = State::Waiting { connection, bypass, rebuild, locked, rows: Vec::new() };
+        Self { table, is_partitioned: target.table.partitioned, statement, state, loaded }
     }
 
     /// Begins to copy, with what has waited.
     async fn start(&mut self, many: bool) -> Result<(), DatabaseError> {
-        let (connection, rebuild, locked, rows) = match std::mem::replace(&mut self.state, State::Between) {
-            State::Waiting { connection, rebuild, locked, rows } => (connection, rebuild, locked, rows),
-            started => {
-                self.state = started;
-                return Ok(());
-            }
+        let state = std::mem::replace(&mut self.state, State::Between);
+        let State::Waiting { connection, bypass, rebuild, locked, rows } = state else {
+            self.state = state;
+            return Ok(());
         };
-        if many {
+        if !rows.is_empty() {
+            bypass.open(connection, rebuild, &self.table).await?;
+        }
+        if many && !self.is_partitioned {
             rebuild.take_off(connection, &self.table, locked).await?;
         }
         let copy = connection.copy_in_raw(self.statement.as_str()).await;

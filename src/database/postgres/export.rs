@@ -1,4 +1,5 @@
-//! pg_dump as a child process: no shell, no text from a user among its arguments, its exit status part of the result.
+//! pg_dump as a child process: no shell, nothing but names from the catalog among its arguments, each quoted, its exit
+//! status part of the result.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -15,16 +16,24 @@ use super::{locks, tools};
 use crate::archive::dump::{DumpEvent, DumpReader};
 use crate::catalog::TableName;
 use crate::model::SessionId;
+use crate::sql::sql;
 
 /// Lines of pg_dump's messages that are kept.
 const MESSAGES: usize = 20;
+
+/// What is dumped of a database.
+pub(super) struct Tables {
+    pub(super) dumped: Vec<TableName>,
+    /// With their partitions.
+    pub(super) left_out: Vec<TableName>,
+}
 
 /// Starts pg_dump on an exported snapshot, or says why it cannot be used.
 pub(super) async fn start(
     connector: &Connector,
     session: &SessionId,
     snapshot: &str,
-    tables: Vec<TableName>,
+    tables: Tables,
     pg_bin: Option<&Path>,
 ) -> Result<Exporter, DatabaseError> {
     let tool = match tools::pg_dump(pg_bin, connector.server_version / 10_000).await {
@@ -41,6 +50,8 @@ pub(super) async fn start(
             "--no-password",
         ])
         .arg(format!("--snapshot={snapshot}"))
+        // In pg_dump's patterns, too, what stands in quotes means itself.
+        .args(tables.left_out.iter().map(|name| format!("--exclude-table={}", sql("{}", &[name]).as_str())))
         .env_clear()
         .env("LC_ALL", "C")
         .env("PGAPPNAME", session_name(session))
@@ -60,7 +71,7 @@ pub(super) async fn start(
         return Err(DatabaseError::Dump { reason: "its output cannot be read".to_owned() });
     };
     let messages = AbortOnDropHandle::new(tokio::spawn(last_messages(stderr)));
-    let source = Source { connector: connector.clone(), session: session.clone(), tables };
+    let source = Source { connector: connector.clone(), session: session.clone(), tables: tables.dumped };
     let dump = PgDump { child, reader: DumpReader::new(stdout), messages: Some(messages), source };
     Ok(Exporter::Ready { name: format!("pg_dump {}", tool.version), dump: Box::new(dump) })
 }

@@ -114,6 +114,7 @@ impl Images {
         tables: &BTreeMap<usize, Imaged>,
         until_us: i64,
         most_bytes: u64,
+        under_savepoints: bool,
     ) -> Result<Kept, DatabaseError> {
         let what = || doing("keep the rows that were replaced");
         let bytes: i64 = sqlx::query_scalar("select pg_total_relation_size($1::regclass)")
@@ -130,17 +131,41 @@ impl Images {
             .await
             .map_err(what())?;
         sqlx::query(
-            "insert into tandem.undo (session, transaction, until_us, tables)
-             values ($1, pg_current_xact_id()::text::bigint, $2, $3)",
+            "insert into tandem.undo (session, transaction, writers, until_us, tables)
+             values ($1, pg_current_xact_id()::text::bigint, $4, $2, $3)",
         )
         .bind(self.session.as_str())
         .bind(until_us)
         .bind(serde_json::to_string(tables).expect("plain data has a JSON form"))
+        .bind(writers(connection, tables, under_savepoints).await?)
         .execute(connection)
         .await
         .map_err(what())?;
         Ok(Kept::Until(until_us))
     }
+}
+
+/// The numbers that rows of this transaction carry: its own, and those of its savepoints. The tables have been locked
+/// against other writers since before it got its number, so every later one that is seen there is one of these.
+async fn writers(
+    connection: &mut PgConnection,
+    tables: &BTreeMap<usize, Imaged>,
+    under_savepoints: bool,
+) -> Result<String, DatabaseError> {
+    let own = sql("select pg_current_xact_id()::xid::text as number", &[]);
+    let relation = |imaged: &Imaged| {
+        sql(
+            "select distinct t.xmin::text from {} t
+             where t.xmin::text::bigint >= pg_current_xact_id()::xid::text::bigint",
+            &[&imaged.table],
+        )
+    };
+    let others = tables.values().filter(|_| under_savepoints).map(relation);
+    let all = join(" union ", std::iter::once(own).chain(others));
+    sqlx::query_scalar(sql("select array_agg(number)::text from ({}) w", &[&all]).into_query())
+        .fetch_one(connection)
+        .await
+        .map_err(doing("read the numbers of the rows that were written"))
 }
 
 /// The first of `tables` with a rule that fires all the same: the server takes no statement there that writes and

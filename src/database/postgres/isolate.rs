@@ -5,6 +5,7 @@ use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
 use super::super::DatabaseError;
+use super::counts;
 use super::error::doing;
 use super::foreign_keys;
 use super::merge::{PostgresMerge, run};
@@ -21,6 +22,7 @@ pub(super) async fn find(
     mirror: bool,
 ) -> Result<Vec<(usize, Vec<Refused>)>, DatabaseError> {
     merge.begin().await?;
+    merge.open_all().await?;
     if mirror {
         for &index in order.iter().rev() {
             let statement = statements::delete_surplus(&merge.targets[index]);
@@ -64,7 +66,7 @@ impl Part {
     /// None when the table holds every staged row already.
     async fn of(connection: &mut PgConnection, target: &Target) -> Result<Option<Self>, DatabaseError> {
         let what = || doing(format!("try rows of {}", target.table.name));
-        let rows = sqlx::query(statements::unlike(target).into_query())
+        let rows = sqlx::query(counts::unlike(target).into_query())
             .fetch_all(&mut *connection)
             .await
             .map_err(what())?;

@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnection;
 
 use super::super::DatabaseError;
 use super::error::doing;
+use super::foreign_keys::Key;
 use super::statements::Target;
 use crate::catalog::TableName;
 use crate::sql::{join, sql};
@@ -36,9 +37,10 @@ pub(super) async fn begin_locked(
     connection: &mut PgConnection,
     targets: &[Target],
 ) -> Result<(), DatabaseError> {
+    let all: Vec<&Target> = targets.iter().collect();
     for (attempt, patience) in ATTEMPTS.into_iter().enumerate() {
         sqlx::query("begin").execute(&mut *connection).await.map_err(doing("open the transaction"))?;
-        let what = match lock(connection, targets, patience).await {
+        let what = match lock(connection, &all, patience).await {
             Err(DatabaseError::Locked { what, .. }) => what,
             other => return other,
         };
@@ -53,9 +55,34 @@ pub(super) async fn begin_locked(
     Ok(())
 }
 
+/// The same inside a transaction that is open already.
+pub(super) async fn lock_more(
+    connection: &mut PgConnection,
+    targets: &[&Target],
+) -> Result<(), DatabaseError> {
+    let run = async |connection: &mut PgConnection, text: &'static str| {
+        sqlx::query(text).execute(connection).await.map(|_| ()).map_err(doing("lock the tables"))
+    };
+    for (attempt, patience) in ATTEMPTS.into_iter().enumerate() {
+        run(connection, "savepoint lock_more").await?;
+        let what = match lock(connection, targets, patience).await {
+            Err(DatabaseError::Locked { what, .. }) => what,
+            other => return other,
+        };
+        run(connection, "rollback to lock_more").await?;
+        if attempt + 1 == ATTEMPTS.len() {
+            let names: Vec<&TableName> = targets.iter().map(|target| &target.table.name).collect();
+            let holder = holder(connection, &names, Against::Writing).await?;
+            return Err(DatabaseError::Locked { what, holder });
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
 async fn lock(
     connection: &mut PgConnection,
-    targets: &[Target],
+    targets: &[&Target],
     patience: Patience,
 ) -> Result<(), DatabaseError> {
     if targets.is_empty() {
@@ -71,7 +98,7 @@ async fn lock(
         .await
         .map_err(doing("limit the wait for locks"))?;
     }
-    let list = join(", ", targets.iter().map(Target::relation));
+    let list = join(", ", targets.iter().map(|target| target.relation()));
     let locked = sqlx::query(sql("lock table {} in share row exclusive mode", &[&list]).into_query())
         .execute(&mut *connection)
         .await
@@ -100,6 +127,19 @@ async fn rollback(connection: &mut PgConnection) -> Result<(), DatabaseError> {
 pub(super) enum Against {
     Reading,
     Writing,
+    /// Against anybody who has only read.
+    Both,
+}
+
+/// Who uses `table`, or a table that one of `keys` ties to it, while it is to be had alone.
+pub(super) async fn holder_of(
+    connection: &mut PgConnection,
+    table: &TableName,
+    keys: &[Key],
+) -> Result<String, DatabaseError> {
+    let mut tables = vec![table];
+    tables.extend(keys.iter().flat_map(|key| [&key.child_root, &key.parent_root]));
+    holder(connection, &tables, Against::Both).await
 }
 
 /// An error of a reader of `tables`, or of any when none is named, that waited too long says who made it wait.
@@ -145,13 +185,14 @@ async fn holder(
            and l.relation >= 16384
            and (cardinality($1) = 0
                 or coalesce(pg_partition_root(l.relation), l.relation) = any($1::text[]::regclass[]::oid[]))
-           and l.mode not in ('AccessShareLock', 'RowShareLock')
+           and (l.mode not in ('AccessShareLock', 'RowShareLock') or $3)
            and (l.mode = 'AccessExclusiveLock' or not $2)
          order by a.xact_start
          limit 1",
     )
     .bind(&tables)
     .bind(against == Against::Reading)
+    .bind(against == Against::Both)
     .fetch_optional(connection)
     .await
     .map_err(doing("find out who holds the lock"))?;

@@ -3,6 +3,9 @@
 //! `on conflict` cannot be used: it fails on deferrable keys, on two rows that swap a unique value, on tables with
 //! rules and on exclusion constraints.
 
+mod making;
+mod write;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
@@ -12,6 +15,7 @@ use futures::{StreamExt, TryStreamExt};
 use sqlx::postgres::PgConnection;
 
 use super::super::{DatabaseError, Kept, LeftOut, Merge, Statement, Written};
+use super::bypass::Bypass;
 use super::conflicts::Resolver;
 use super::connect::Connector;
 use super::direct::{self, DirectLoader};
@@ -20,10 +24,9 @@ use super::images::{Fate, Imaged, Images};
 use super::rebuild::Rebuild;
 use super::staging::Staged;
 use super::statements::{self, Target};
-use super::{catalog, conflicts, deferred, foreign_keys, images, locks, set_aside, state};
-use crate::catalog::{Table, TableName};
+use super::{catalog, conflicts, counts, deferred, images, locks, set_aside, state};
+use crate::catalog::{Making, Table, TableName};
 use crate::model::{ConflictPolicy, SessionId};
-use crate::sql::Sql;
 
 /// Whole tables meet whole tables here, often with statistics of a time when the target was empty. Then the planner
 /// takes a nested loop whose inner scan also walks over the rows that the very statement is inserting: quadratic,
@@ -37,13 +40,11 @@ pub(super) const SETTINGS: [&str; 5] = [
     "set local default_tablespace = ''",
 ];
 
-/// Staged rows from which on it pays to build the indexes of an empty table anew.
-const MANY_ROWS: u64 = 10_000;
-
 pub(super) struct PostgresMerge {
     pub(super) connection: PgConnection,
     pub(super) targets: Vec<Target>,
     names: Vec<TableName>,
+    bypass: Bypass,
     rebuild: Rebuild,
     /// The rows that went straight into each table; empty when they are all staged.
     direct: Vec<Option<u64>>,
@@ -54,6 +55,8 @@ pub(super) struct PostgresMerge {
     /// The tables that were written to, by their place.
     imaged: BTreeMap<usize, Imaged>,
     begun: bool,
+    /// Some of the tables were made in this transaction.
+    makes_tables: bool,
 }
 
 impl PostgresMerge {
@@ -62,26 +65,36 @@ impl PostgresMerge {
         connector: &Connector,
         session: &SessionId,
         staged: &[Staged],
+        making: &Making,
         straight: bool,
         images: Option<Images>,
     ) -> Result<Self, DatabaseError> {
         let mut connection = connector.open(session).await?;
-        demand_replica_role(&mut connection, connector.server_version).await?;
+        if !making.is_empty() {
+            return Self::prepare_making(connection, connector, staged, making, images).await;
+        }
+        let tables: Vec<Table> = staged.iter().map(|staged| staged.incoming.table.clone()).collect();
+        let bypass = Bypass::prepare(&mut connection, connector, &tables).await?;
         let mut targets = Vec::with_capacity(staged.len());
         for staged in staged {
             targets.push(Target::new(&mut connection, staged).await?);
         }
         let names = targets.iter().map(|target| target.table.name.clone()).collect();
-        let fit = direct::fit(&mut connection, &targets).await?;
+        let fit = match bypass.may_load_unordered() {
+            true => direct::fit(&mut connection, &targets).await?,
+            false => vec![false; targets.len()],
+        };
         let mut merge = Self {
             connection,
             targets,
             names,
+            bypass,
             rebuild: Rebuild::default(),
             direct: Vec::new(),
             stubborn: None,
             images,
             imaged: BTreeMap::new(),
+            makes_tables: false,
             begun: false,
         };
         if merge.images.is_some() {
@@ -98,8 +111,16 @@ impl PostgresMerge {
         Ok(merge)
     }
 
+    /// The transaction is open already, because tables were made in it.
+    pub(super) fn makes_tables(&self) -> bool {
+        self.makes_tables
+    }
+
     /// Opens the transaction, unless rows have gone into it already.
     pub(super) async fn begin(&mut self) -> Result<(), DatabaseError> {
+        if self.makes_tables {
+            return self.lock_others().await;
+        }
         if !self.begun {
             locks::begin_locked(&mut self.connection, &self.targets).await?;
             demand_same_tables(&mut self.connection, &self.targets).await?;
@@ -109,9 +130,7 @@ impl PostgresMerge {
     }
 
     async fn set_up(&mut self) -> Result<(), DatabaseError> {
-        // Triggers do not fire and foreign keys are not enforced row by row: they are checked whole in `orphans`.
-        run(&mut self.connection, "switch triggers off", "set local session_replication_role = replica")
-            .await?;
+        self.bypass.begin(&mut self.connection, &self.names).await?;
         for text in SETTINGS {
             run(&mut self.connection, "prepare the transaction", text).await?;
         }
@@ -129,154 +148,64 @@ impl PostgresMerge {
         Some(DirectLoader::new(
             &self.targets[index],
             &mut self.connection,
-            &mut self.rebuild,
+            (&mut self.bypass, &mut self.rebuild),
             &self.names,
             loaded,
         ))
-    }
-
-    /// Takes the indexes off an empty table into which `rows` will go, when nobody is in the way.
-    async fn take_off_indexes(&mut self, index: usize, rows: u64) -> Result<(), DatabaseError> {
-        if rows < MANY_ROWS || !direct::fit(&mut self.connection, &self.targets[index..=index]).await?[0] {
-            return Ok(());
-        }
-        run(&mut self.connection, "prepare a rebuild", "savepoint take_off").await?;
-        // It is not worth waiting for a reader.
-        run(&mut self.connection, "prepare a rebuild", "set local lock_timeout = 100").await?;
-        let taken =
-            self.rebuild.take_off(&mut self.connection, &self.targets[index].table.name, &self.names).await;
-        match taken {
-            Ok(_) => {
-                run(&mut self.connection, "prepare a rebuild", "set local lock_timeout = 5000").await?;
-                run(&mut self.connection, "prepare a rebuild", "release take_off").await
-            }
-            // A reader has the table, and the rows go in beside the indexes.
-            Err(DatabaseError::Locked { .. }) => {
-                self.rebuild.forget(&self.targets[index].table.name);
-                run(&mut self.connection, "leave the indexes", "rollback to take_off").await?;
-                // Rows written under a savepoint would carry another number than the transaction's.
-                run(&mut self.connection, "leave the indexes", "release take_off").await
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn write_rows(&mut self, index: usize, rows: u64) -> Result<Written, DatabaseError> {
-        if let Some(&Some(inserted)) = self.direct.get(index) {
-            self.remember(index, true, inserted);
-            self.rebuild.put_back_indexes(&mut self.connection, &self.names[index]).await?;
-            return Ok(Written { inserted, updated: 0 });
-        }
-        let target = &self.targets[index];
-        let is_empty: Result<bool, _> = sqlx::query_scalar(statements::is_empty(target).into_query())
-            .fetch_one(&mut self.connection)
-            .await;
-        if is_empty.map_err(doing(format!("look into {}", target.table.name)))? {
-            let insert_all = statements::insert_all(target);
-            self.take_off_indexes(index, rows).await?;
-            let inserted = self.write(index, "insert", insert_all).await?;
-            self.remember(index, true, inserted);
-            self.rebuild.put_back_indexes(&mut self.connection, &self.names[index]).await?;
-            return Ok(Written { inserted, updated: 0 });
-        }
-        let target = &self.targets[index];
-        let (moved, mut update, mut insert) =
-            (statements::delete_moved(target), statements::update(target), statements::insert(target));
-        let updated = statements::updated(target);
-        let images = self.images.clone();
-        let mut written = Written::default();
-        // Rows whose secondary unique values change leave first and come back with the new ones, so that swaps and
-        // rotations meet no old value.
-        let moved = match moved {
-            Some(statement) => self.delete(index, "move", Fate::Replaced, statement).await?,
-            None => 0,
-        };
-        if let (Some(images), Some(updated)) = (&images, updated) {
-            let keep = images.keeping(index, &self.targets[index], &updated);
-            if self.write(index, "keep", keep).await? == 0 {
-                update = None;
-            }
-        }
-        if let Some(statement) = update {
-            written.updated = self.write(index, "update", statement).await?;
-        }
-        written.updated += moved;
-        let target = &self.targets[index];
-        if let (Some(images), false) = (&images, target.table.key().is_empty()) {
-            insert = images.inserting(index, target, &insert);
-        }
-        written.inserted = self.write(index, "insert", insert).await? - moved;
-        self.remember(index, false, written.updated + written.inserted);
-        Ok(written)
-    }
-
-    /// Runs a statement that deletes rows, and keeps them when that is asked for.
-    async fn delete(
-        &mut self,
-        index: usize,
-        verb: &str,
-        fate: Fate,
-        mut statement: Sql,
-    ) -> Result<u64, DatabaseError> {
-        if let Some(images) = &self.images {
-            statement = images.deleting(index, &self.targets[index], fate, &statement);
-        }
-        let rows = self.write(index, verb, statement).await?;
-        self.remember(index, false, rows);
-        Ok(rows)
-    }
-
-    /// Notes that any table may have been written to.
-    fn remember_all(&mut self) {
-        for index in 0..self.targets.len() {
-            self.remember(index, false, 1);
-        }
-    }
-
-    /// Notes that `rows` of a table were written.
-    fn remember(&mut self, index: usize, all_new: bool, rows: u64) {
-        if rows > 0 {
-            let target = &self.targets[index];
-            let (table, columns) = (target.table.name.clone(), target.stored.clone());
-            let imaged = self.imaged.entry(index).or_insert(Imaged { table, columns, all_new });
-            imaged.all_new |= all_new;
-        }
-    }
-
-    async fn write(&mut self, index: usize, verb: &str, statement: Sql) -> Result<u64, DatabaseError> {
-        let done = sqlx::query(statement.into_query()).execute(&mut self.connection).await;
-        let table = &self.targets[index].table.name;
-        done.map(|done| done.rows_affected()).map_err(doing(format!("{verb} rows of {table}")))
-    }
-
-    async fn count(&mut self, index: usize, statement: Sql) -> Result<u64, DatabaseError> {
-        let count: Result<i64, _> =
-            sqlx::query_scalar(statement.into_query()).fetch_one(&mut self.connection).await;
-        let table = &self.targets[index].table.name;
-        count.map(i64::unsigned_abs).map_err(doing(format!("compare the rows of {table}")))
     }
 }
 
 #[async_trait]
 impl Merge for PostgresMerge {
     fn mode(&self) -> String {
-        let triggers = "replica role: triggers are off, foreign keys are checked whole before the commit";
+        let triggers = self.bypass.way();
         match self.direct.iter().flatten().count() {
             0 => triggers.to_owned(),
             tables => format!("{triggers}; rows went straight into {tables} empty tables"),
         }
     }
 
+    fn warnings(&self) -> Vec<String> {
+        self.bypass.warnings()
+    }
+
     async fn delete_surplus(&mut self, index: usize) -> Result<u64, DatabaseError> {
-        let statement = statements::delete_surplus(&self.targets[index]);
-        if self.is_direct(index) {
+        if self.is_direct(index) || !self.open(index, counts::has_surplus).await? {
             return Ok(0);
         }
+        let statement = statements::delete_surplus(&self.targets[index]);
+        match self.bypass.live.unreferenced(&self.names[index], statement) {
+            Some(statement) => self.delete(index, "delete", Fate::Deleted, statement).await,
+            None => Ok(0),
+        }
+    }
+
+    async fn delete_rest(&mut self, index: usize) -> Result<u64, DatabaseError> {
+        let target = &self.targets[index];
+        if !self.bypass.live.point_to(&target.table.name) {
+            return Ok(0);
+        }
+        let (surplus, lock) = (counts::has_surplus(target), statements::lock_surplus(target));
+        let statement = statements::delete_surplus(target);
+        if self.count(index, surplus).await? == 0 {
+            return Ok(0);
+        }
+        if let Some(lock) = lock {
+            self.count(index, lock).await?;
+        }
+        let (live, target) = (&self.bypass.live, &self.targets[index]);
+        live.demand_unreferenced(&mut self.connection, target, &self.targets).await?;
         self.delete(index, "delete", Fate::Deleted, statement).await
     }
 
     async fn upsert(&mut self, index: usize, rows: u64) -> Result<Written, DatabaseError> {
-        let written = self.write_rows(index, rows).await?;
+        if !self.open(index, counts::missing).await? {
+            return Ok(Written::default());
+        }
+        let written = match self.bypass.live.is_empty() {
+            true => self.write_rows(index, rows).await?,
+            false => self.write_checked(index, rows).await?,
+        };
         if written != Written::default() {
             deferred::check(&mut self.connection, &self.targets[index]).await?;
         }
@@ -284,21 +213,24 @@ impl Merge for PostgresMerge {
     }
 
     async fn orphans(&mut self, touched: &[usize]) -> Result<Vec<String>, DatabaseError> {
-        let remade = self.rebuild.put_back_foreign_keys(&mut self.connection).await?;
         let tables: Vec<_> = touched.iter().map(|&index| self.names[index].clone()).collect();
-        foreign_keys::orphans(&mut self.connection, &tables, &remade).await
+        self.bypass.orphans(&mut self.connection, &mut self.rebuild, &tables).await
     }
 
     async fn differences(&mut self, index: usize, whole: bool) -> Result<u64, DatabaseError> {
         if self.is_direct(index) {
             return Ok(0);
         }
-        let missing = statements::missing(&self.targets[index]);
+        let missing = counts::missing(&self.targets[index]);
         let missing = self.count(index, missing).await?;
+        let by = self.bypass.suspects(&self.names[index]);
+        if missing > 0 && !by.is_empty() {
+            return Err(DatabaseError::Altered { table: self.names[index].clone(), rows: missing, by });
+        }
         if !whole {
             return Ok(missing);
         }
-        let surplus = statements::surplus(&self.targets[index]);
+        let surplus = counts::surplus(&self.targets[index]);
         Ok(missing + self.count(index, surplus).await?)
     }
 
@@ -306,7 +238,7 @@ impl Merge for PostgresMerge {
         if let Some(&Some(rows)) = self.direct.get(index) {
             return Ok(rows);
         }
-        let statement = statements::row_count(&self.targets[index]);
+        let statement = counts::row_count(&self.targets[index]);
         self.count(index, statement).await
     }
 
@@ -328,7 +260,15 @@ impl Merge for PostgresMerge {
         }
         match &self.images {
             Some(images) if !self.imaged.is_empty() => {
-                images.keep(&mut self.connection, &self.imaged, until_us, most_bytes).await
+                images
+                    .keep(
+                        &mut self.connection,
+                        &self.imaged,
+                        until_us,
+                        most_bytes,
+                        !self.bypass.live.is_empty(),
+                    )
+                    .await
             }
             _ => Ok(Kept::Nothing),
         }
@@ -340,6 +280,9 @@ impl Merge for PostgresMerge {
         policy: ConflictPolicy,
     ) -> Result<Vec<String>, DatabaseError> {
         let mut notes = Vec::new();
+        if policy == ConflictPolicy::Source {
+            self.open_all().await?;
+        }
         for &index in order {
             let mut resolver = Resolver {
                 connection: &mut self.connection,
@@ -388,7 +331,10 @@ pub(super) async fn run(
 }
 
 /// The plan was made without a lock: what it is about must still be what is locked now.
-async fn demand_same_tables(connection: &mut PgConnection, targets: &[Target]) -> Result<(), DatabaseError> {
+async fn demand_same_tables<'a>(
+    connection: &mut PgConnection,
+    targets: impl IntoIterator<Item = &'a Target>,
+) -> Result<(), DatabaseError> {
     let now = catalog::read(connection).await?;
     for target in targets {
         let same = now.table(&target.table.name).is_some_and(|table| {
@@ -400,34 +346,4 @@ async fn demand_same_tables(connection: &mut PgConnection, targets: &[Target]) -
         }
     }
     Ok(())
-}
-
-async fn demand_replica_role(
-    connection: &mut PgConnection,
-    server_version: u32,
-) -> Result<(), DatabaseError> {
-    let text = if server_version >= 150_000 {
-        "select has_parameter_privilege('session_replication_role', 'set')"
-    } else {
-        "select rolsuper from pg_roles where rolname = current_user"
-    };
-    let allowed: bool =
-        sqlx::query_scalar(text).fetch_one(&mut *connection).await.map_err(doing("read the rights"))?;
-    if allowed {
-        return Ok(());
-    }
-    let role: String = sqlx::query_scalar("select current_user::text")
-        .fetch_one(connection)
-        .await
-        .map_err(doing("read the role"))?;
-    Err(DatabaseError::MissingRight {
-        what: format!(
-            "the role {role} may not set session_replication_role, which keeps triggers and foreign keys out of the way while rows are written"
-        ),
-        remedy: if server_version >= 150_000 {
-            format!("As a superuser run: GRANT SET ON PARAMETER session_replication_role TO \"{role}\"")
-        } else {
-            "Before PostgreSQL 15 only a superuser may: connect Tandem as one".to_owned()
-        },
-    })
 }

@@ -1,10 +1,13 @@
 //! PostgreSQL 13 and later behind the seam.
 
+mod additive;
+mod bypass;
 mod catalog;
 mod checks;
 mod choose;
 mod conflicts;
 mod connect;
+mod counts;
 mod deferred;
 mod direct;
 mod error;
@@ -12,13 +15,17 @@ mod export;
 mod fit;
 mod foreign_keys;
 mod images;
+mod initialise;
 mod isolate;
 mod large_values;
+mod live_keys;
 mod locks;
 mod merge;
 mod preflight;
 mod preview;
 mod rebuild;
+mod rights;
+mod scope;
 mod sequences;
 mod set_aside;
 mod snapshot;
@@ -26,6 +33,7 @@ mod staging;
 mod state;
 mod statements;
 mod tools;
+mod triggers;
 mod undo;
 mod uniques;
 
@@ -40,10 +48,11 @@ use sqlx::{ConnectOptions, Connection, Row as _};
 
 use super::{
     Claim, Database, DatabaseError, Facts, Held, Incoming, Row, Snapshot, Staging, Statement, Undoing, Usage,
+    View,
 };
 use crate::archive::SequenceValue;
-use crate::catalog::{Catalog, TableName};
-use crate::config::{Config, Secret};
+use crate::catalog::{Addition, Catalog, Making, TableName};
+use crate::config::{Config, ScopeSettings, Secret};
 use crate::model::{Check, SessionId};
 use crate::sql::sql;
 use connect::{Connector, NAME_PREFIX, session_name};
@@ -58,6 +67,7 @@ pub(crate) struct Postgres {
     pool: PgPool,
     product: String,
     pg_bin: Option<PathBuf>,
+    scope: ScopeSettings,
 }
 
 impl Postgres {
@@ -93,7 +103,8 @@ impl Postgres {
             .map_err(|cause| error::connecting(&cause))?;
         // `15.18 (Debian 15.18-0+deb12u1)` -> `15.18`
         let product = format!("PostgreSQL {}", version.split_whitespace().next().unwrap_or_default());
-        Ok(Self { connector, pool, product, pg_bin: config.pg_bin.clone() })
+        let (pg_bin, scope) = (config.pg_bin.clone(), config.scope.clone());
+        Ok(Self { connector, pool, product, pg_bin, scope })
     }
 }
 
@@ -136,13 +147,19 @@ impl Database for Postgres {
         Ok(catalog)
     }
 
-    async fn snapshot(&self, session: &SessionId) -> Result<Arc<dyn Snapshot>, DatabaseError> {
-        Ok(Arc::new(snapshot::PostgresSnapshot::open(&self.connector, session, self.pg_bin.clone()).await?))
+    async fn snapshot(
+        &self,
+        session: &SessionId,
+        view: View<'_>,
+    ) -> Result<Arc<dyn Snapshot>, DatabaseError> {
+        let (connector, pg_bin) = (&self.connector, self.pg_bin.clone());
+        let opened = snapshot::PostgresSnapshot::open(connector, session, pg_bin, view, &self.scope);
+        Ok(Arc::new(opened.await?))
     }
 
     async fn demand_write(&self, session: &SessionId, tables: &[TableName]) -> Result<(), DatabaseError> {
         let mut connection = self.connector.open(session).await?;
-        preflight::demand_write(&mut connection, self.connector.server_version, tables).await?;
+        preflight::demand_write(&mut connection, tables).await?;
         connection.close().await.map_err(doing("close a connection"))
     }
 
@@ -150,11 +167,14 @@ impl Database for Postgres {
         &self,
         session: &SessionId,
         tables: &[Incoming],
+        making: &Making,
         usage: Usage,
     ) -> Result<Box<dyn Staging>, DatabaseError> {
         let names: Vec<TableName> = tables.iter().map(|incoming| incoming.table.name.clone()).collect();
         self.demand_write(session, &names).await?;
-        Ok(Box::new(staging::PostgresStaging::create(&self.connector, session, tables, usage).await?))
+        let staging =
+            staging::PostgresStaging::create(&self.connector, session, tables, making, usage).await?;
+        Ok(Box::new(staging))
     }
 
     async fn stage_undo(
@@ -168,12 +188,33 @@ impl Database for Postgres {
         let names: Vec<TableName> = incoming.iter().map(|incoming| incoming.table.name.clone()).collect();
         self.demand_write(session, &names).await?;
         let usage = Usage { straight: false, undo: true, set_aside: false };
-        let staging = staging::PostgresStaging::create(&self.connector, session, &incoming, usage).await?;
+        let staging =
+            staging::PostgresStaging::create(&self.connector, session, &incoming, &Making::default(), usage)
+                .await?;
         undo::stage(staging, incoming, &kept, force).await
     }
 
     async fn expire(&self) -> Result<(), DatabaseError> {
         images::expire(&self.pool).await
+    }
+
+    async fn add(&self, session: &SessionId, additions: &[Addition]) -> Result<Vec<String>, DatabaseError> {
+        let mut connection = self.connector.open(session).await?;
+        let added = additive::add(&mut connection, additions).await?;
+        connection.close().await.map_err(doing("close a connection"))?;
+        Ok(added)
+    }
+
+    async fn rehearse(&self, session: &SessionId, making: &Making) -> Result<Vec<String>, DatabaseError> {
+        if making.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut connection = self.connector.open(session).await?;
+        let mut transaction = connection.begin().await.map_err(doing("open a transaction"))?;
+        let made = initialise::rehearse(&mut transaction, making).await?;
+        transaction.rollback().await.map_err(doing("roll back"))?;
+        connection.close().await.map_err(doing("close a connection"))?;
+        Ok(made)
     }
 
     async fn raise_sequences(
@@ -184,15 +225,21 @@ impl Database for Postgres {
         sequences::raise(&self.connector, session, source).await
     }
 
-    async fn analyze(&self, session: &SessionId, tables: &[TableName]) -> Result<(), DatabaseError> {
+    async fn analyze(
+        &self,
+        session: &SessionId,
+        tables: &[TableName],
+    ) -> Result<Vec<TableName>, DatabaseError> {
         let mut connection = self.connector.open(session).await?;
-        for table in tables {
+        let (ours, others) = rights::analyzable(&mut connection, tables).await?;
+        for table in &ours {
             sqlx::query(sql("analyze {}", &[table]).into_query())
                 .execute(&mut connection)
                 .await
                 .map_err(doing(format!("analyze {table}")))?;
         }
-        connection.close().await.map_err(doing("close a connection"))
+        connection.close().await.map_err(doing("close a connection"))?;
+        Ok(others)
     }
 
     async fn claim(&self, session: &SessionId) -> Result<Option<Claim>, DatabaseError> {

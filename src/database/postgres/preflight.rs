@@ -24,14 +24,14 @@ pub(super) async fn demand_read(
     missing.demand("read")
 }
 
-/// Whoever writes needs all rights on every table, and must be able to keep triggers and foreign keys out of the way.
+/// Whoever writes needs all rights on every table, and a place for the rows that wait. How triggers and foreign keys
+/// are kept out of the way is a question of `rights`.
 pub(super) async fn demand_write(
     connection: &mut PgConnection,
-    server_version: u32,
     tables: &[TableName],
 ) -> Result<(), DatabaseError> {
     let mut missing = Missing::of(connection).await?;
-    missing.replica_role(connection, server_version).await?;
+    missing.staging(connection).await?;
     for row in relations(connection, tables, &["SELECT", "INSERT", "UPDATE", "DELETE"]).await? {
         missing.table(&row);
     }
@@ -40,6 +40,37 @@ pub(super) async fn demand_write(
         missing.sequence(connection, &sequence, "UPDATE").await?;
     }
     missing.demand("write to")
+}
+
+/// Whoever makes tables needs a place for them.
+pub(super) async fn demand_make(
+    connection: &mut PgConnection,
+    schemas: &[String],
+) -> Result<(), DatabaseError> {
+    let mut missing = Missing::of(connection).await?;
+    let row = sqlx::query(
+        "select current_database()::text as database,
+                has_database_privilege(current_database(), 'create') as may_make_schemas,
+                array(select u.name from unnest($1::text[]) u(name)
+                      where not exists (select from pg_namespace where nspname = u.name)) as absent,
+                array(select nspname::text from pg_namespace
+                      where nspname = any($1) and not has_schema_privilege(oid, 'create')) as closed",
+    )
+    .bind(schemas)
+    .fetch_one(connection)
+    .await
+    .map_err(doing("read the rights"))?;
+    let absent: Vec<String> = row.get("absent");
+    if !absent.is_empty() && !row.get::<bool, _>("may_make_schemas") {
+        let database: String = row.get("database");
+        missing.texts.push(format!("CREATE on the database, to make the schemas {}", absent.join(", ")));
+        missing.grant("CREATE ON DATABASE", &sql("{}", &[&Ident(&database)]));
+    }
+    for schema in row.get::<Vec<String>, _>("closed") {
+        missing.texts.push(format!("CREATE on schema {schema}"));
+        missing.grant("CREATE ON SCHEMA", &sql("{}", &[&Ident(&schema)]));
+    }
+    missing.demand("make tables in")
 }
 
 /// What this role may not do, and the statements that would allow it.
@@ -110,31 +141,15 @@ impl Missing {
         Ok(())
     }
 
-    async fn replica_role(
-        &mut self,
-        connection: &mut PgConnection,
-        server_version: u32,
-    ) -> Result<(), DatabaseError> {
-        let can_be_granted = server_version >= 150_000;
-        let text = if can_be_granted {
-            "select has_parameter_privilege('session_replication_role', 'set')"
-        } else {
-            "select rolsuper from pg_roles where rolname = current_user"
-        };
-        let is_allowed: bool =
-            sqlx::query_scalar(text).fetch_one(connection).await.map_err(doing("read the rights"))?;
-        if is_allowed {
-            return Ok(());
-        }
-        self.texts.push(
-            "to set session_replication_role, which keeps triggers and foreign keys out of the way while rows are written"
-                .to_owned(),
-        );
-        if can_be_granted {
-            self.grant("SET ON PARAMETER", &sql("session_replication_role", &[]));
-        } else {
-            self.remedies
-                .push("Before PostgreSQL 15 only a superuser may: connect Tandem as one.".to_owned());
+    /// Staging tables are made in Tandem's own schema.
+    async fn staging(&mut self, connection: &mut PgConnection) -> Result<(), DatabaseError> {
+        let may_create: bool = sqlx::query_scalar("select has_schema_privilege('tandem', 'create')")
+            .fetch_one(connection)
+            .await
+            .map_err(doing("read the rights"))?;
+        if !may_create {
+            self.texts.push("CREATE on schema tandem, where rows wait for the commit".to_owned());
+            self.grant("CREATE ON SCHEMA", &sql("tandem", &[]));
         }
         Ok(())
     }

@@ -4,10 +4,12 @@ use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::super::DatabaseError;
+use super::counts;
 use super::error::doing;
 use super::merge::SETTINGS;
 use super::statements::{self, Target};
 use super::uniques;
+use crate::catalog::Table;
 use crate::model::{Change, RowPreview, TablePreview, ValuePreview};
 use crate::sql::{Ident, Sql, join, sql};
 
@@ -44,6 +46,12 @@ pub(super) async fn table(
     preview
 }
 
+/// Of a table that is made for the rows that come.
+pub(super) fn made(table: &Table, rows: u64) -> TablePreview {
+    let key = table.key().to_vec();
+    TablePreview { name: table.name.display(), key, inserted: rows, ..TablePreview::default() }
+}
+
 struct Look<'a> {
     connection: &'a mut PgConnection,
     target: &'a Target,
@@ -57,12 +65,12 @@ impl Look<'_> {
         let mut preview = TablePreview {
             name: target.table.name.display(),
             key: target.table.key().to_vec(),
-            inserted: self.count(statements::lacking_count(target)).await?,
+            inserted: self.count(counts::lacking_count(target)).await?,
             newer_by: newer_by.cloned(),
             ..TablePreview::default()
         };
         if let Some(updated) = statements::updated(target) {
-            let newer = newer_by.map_or(sql("false", &[]), is_newer);
+            let newer = newer_by.map_or(sql("false", &[]), |column| is_newer(column));
             let row = self
                 .one(sql(
                     "select count(*) as updated, count(*) filter (where {}) as newer from {}",
@@ -78,7 +86,7 @@ impl Look<'_> {
         }
         preview.unchanged = rows.saturating_sub(preview.inserted + preview.updated);
         preview.target_only =
-            (self.count(statements::row_count(target)).await? + preview.inserted).saturating_sub(rows);
+            (self.count(counts::row_count(target)).await? + preview.inserted).saturating_sub(rows);
         if !target.table.key().is_empty() {
             if preview.inserted > 0 {
                 let rows = sql("{} s where {}", &[&target.stage, &target.is_lacking()]);
@@ -198,6 +206,6 @@ fn newer_by(target: &Target) -> Option<&String> {
     CHANGED_AT.into_iter().filter_map(named).find(is_time)
 }
 
-fn is_newer(column: &String) -> Sql {
+fn is_newer(column: &str) -> Sql {
     sql("t.{} operator(pg_catalog.>) s.{}", &[&Ident(column), &Ident(column)])
 }

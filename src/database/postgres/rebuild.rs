@@ -8,9 +8,9 @@ use sqlx::postgres::{PgConnection, PgRow};
 
 use super::super::DatabaseError;
 use super::error::doing;
-use super::foreign_keys::Remade;
-use crate::catalog::TableName;
-use crate::sql::{Definition, Ident, Sql, sql};
+use super::foreign_keys::{Key, Remade};
+use crate::catalog::{Table, TableName};
+use crate::sql::{Definition, Ident, Literal, Sql, sql};
 
 /// What has been taken off so far.
 #[derive(Default)]
@@ -23,7 +23,40 @@ pub(super) struct Rebuild {
 struct ForeignKey {
     name: String,
     child: TableName,
+    child_partitioned: bool,
     definition: Definition,
+    comment: Option<String>,
+}
+
+impl ForeignKey {
+    fn of(key: &Key) -> Self {
+        Self {
+            name: key.name.clone(),
+            child: key.child.clone(),
+            child_partitioned: key.child_partitioned,
+            definition: key.definition.clone(),
+            comment: key.comment.clone(),
+        }
+    }
+
+    /// `only`, except where PostgreSQL does not know it: with partitions.
+    fn relation(&self) -> Sql {
+        if self.child_partitioned { sql("{}", &[&self.child]) } else { sql("only {}", &[&self.child]) }
+    }
+
+    fn drop(&self) -> Sql {
+        sql("alter table {} drop constraint {}", &[&self.relation(), &Ident(&self.name)])
+    }
+
+    fn add(&self) -> Sql {
+        let (relation, name) = (self.relation(), Ident(&self.name));
+        sql("alter table {} add constraint {} {}", &[&relation, &name, &self.definition])
+    }
+
+    fn say(&self) -> Option<Sql> {
+        let comment = Literal(self.comment.as_ref()?);
+        Some(sql("comment on constraint {} on {} is {}", &[&Ident(&self.name), &self.child, &comment]))
+    }
 }
 
 impl Rebuild {
@@ -43,10 +76,11 @@ impl Rebuild {
             let key = ForeignKey {
                 name: row.get("name"),
                 child: TableName::new(row.get::<String, _>("schema"), row.get::<String, _>("child")),
+                child_partitioned: false,
                 definition: Definition(row.get("definition")),
+                comment: None,
             };
-            run(connection, sql("alter table only {} drop constraint {}", &[&key.child, &Ident(&key.name)]))
-                .await?;
+            run(connection, key.drop()).await?;
             self.foreign_keys.push(key);
         }
         for row in &indexes {
@@ -64,6 +98,26 @@ impl Rebuild {
             self.indexes.push((table.clone(), create));
         }
         Ok(indexes.len())
+    }
+
+    /// Takes off a foreign key that this role can make again. It must be remembered once that lasts.
+    pub(super) async fn drop_key(connection: &mut PgConnection, key: &Key) -> Result<(), DatabaseError> {
+        run(connection, ForeignKey::of(key).drop()).await
+    }
+
+    pub(super) fn remember_key(&mut self, key: &Key) {
+        self.foreign_keys.push(ForeignKey::of(key));
+    }
+
+    /// A foreign key of a table that was just made: it comes with the others, when the rows are there.
+    pub(super) fn remember_new(&mut self, child: &Table, name: &str, definition: &Sql) {
+        self.foreign_keys.push(ForeignKey {
+            name: name.to_owned(),
+            child: child.name.clone(),
+            child_partitioned: child.partitioned,
+            definition: Definition(definition.as_str().to_owned()),
+            comment: None,
+        });
     }
 
     /// For a table whose indexes have come back by a rollback.
@@ -91,14 +145,14 @@ impl Rebuild {
     ) -> Result<Vec<Remade>, DatabaseError> {
         let mut remade = Vec::with_capacity(self.foreign_keys.len());
         for key in self.foreign_keys.drain(..) {
-            let add = sql(
-                "alter table only {} add constraint {} {}",
-                &[&key.child, &Ident(&key.name), &key.definition],
-            );
+            let add = key.add();
             run(connection, sql("savepoint foreign_key", &[])).await?;
             let is_proven = match run(connection, add.clone()).await {
                 Ok(()) => true,
-                Err(DatabaseError::Statement { sqlstate, .. }) if sqlstate == "23503" => {
+                // PostgreSQL makes no key of a partitioned table without the proof: then its own words must do.
+                Err(DatabaseError::Statement { sqlstate, .. })
+                    if sqlstate == "23503" && !key.child_partitioned =>
+                {
                     run(connection, sql("rollback to foreign_key", &[])).await?;
                     run(connection, sql("{} not valid", &[&add])).await?;
                     false
@@ -106,6 +160,9 @@ impl Rebuild {
                 Err(error) => return Err(error),
             };
             run(connection, sql("release foreign_key", &[])).await?;
+            if let Some(comment) = key.say() {
+                run(connection, comment).await?;
+            }
             remade.push(Remade { child: key.child, name: key.name, is_proven });
         }
         Ok(remade)
@@ -136,6 +193,8 @@ async fn indexes_of(
          join pg_class c on c.oid = i.indexrelid
          left join pg_constraint k on k.conindid = i.indexrelid and k.conrelid = i.indrelid and k.contype in ('p', 'u', 'x')
          where i.indrelid = $1::text::regclass
+           -- An index is made only by who may make things in its schema, the table's owner or not.
+           and has_schema_privilege(c.relnamespace, 'create')
            and i.indisvalid and not i.indisclustered and not i.indisreplident
            and c.reltablespace = 0 and c.reloptions is null
            and not exists (select from pg_attribute a where a.attrelid = i.indexrelid and a.attstattarget >= 0)

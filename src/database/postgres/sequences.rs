@@ -44,9 +44,17 @@ pub(super) async fn names(connection: &mut PgConnection) -> Result<Vec<TableName
     Ok(list(connection).await?.into_iter().map(|sequence| sequence.name).collect())
 }
 
-pub(super) async fn read(connection: &mut PgConnection) -> Result<Vec<SequenceValue>, DatabaseError> {
+/// Without those that only tables in `left_out` use.
+pub(super) async fn read(
+    connection: &mut PgConnection,
+    left_out: &[String],
+) -> Result<Vec<SequenceValue>, DatabaseError> {
     let mut values = Vec::new();
+    let is_left_out = |(table, _): &(TableName, String)| left_out.contains(&table.to_string());
     for sequence in list(connection).await? {
+        if !sequence.users.is_empty() && sequence.users.iter().all(is_left_out) {
+            continue;
+        }
         values.push(value(connection, &sequence.name).await?);
     }
     Ok(values)

@@ -6,8 +6,9 @@ use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{Executor, Postgres, Row as _};
 
 use super::super::{DatabaseError, Incoming, LeftOut};
+use super::counts;
 use super::error::{doing, failed};
-use super::statements::{self, Target};
+use super::statements::Target;
 use crate::catalog::TableName;
 use crate::sql::{Ident, Literal, Sql, join, names, sql};
 
@@ -131,7 +132,7 @@ pub(super) async fn left_out(
     let statement = sql(
         "select {} as row, s.tandem_sqlstate, s.tandem_reason, row({})::text as image from {} s limit {}",
         &[
-            &statements::key_text(target, "s"),
+            &counts::key_text(target, "s"),
             &of("s", &target.columns),
             refused,
             &i64::try_from(MOST + 1).unwrap_or(i64::MAX),

@@ -1,6 +1,7 @@
 //! One exported snapshot: every reader, pg_dump included, sees the same moment.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -10,17 +11,21 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::super::{DatabaseError, Exporter, RowStream, Snapshot};
+use super::super::{DatabaseError, Exporter, RowStream, Snapshot, View};
 use super::connect::Connector;
 use super::error::{doing, failed};
+use super::scope::{self, Chosen, Rule};
 use super::{catalog, export, large_values, locks, preflight, sequences};
 use crate::archive::SequenceValue;
-use crate::catalog::{Catalog, Finding, Table, TableName};
+use crate::catalog::{Catalog, Finding, LEFT_OUT, Table, TableName};
+use crate::config::ScopeSettings;
 use crate::model::SessionId;
 use crate::sql::{Literal, names, sql};
 
 /// The server sends one message a row; they are gathered into chunks of this size, in bytes.
 const CHUNK: usize = 256 * 1024;
+
+type Sender = mpsc::Sender<Result<Bytes, DatabaseError>>;
 
 pub(super) struct PostgresSnapshot {
     connector: Connector,
@@ -31,6 +36,12 @@ pub(super) struct PostgresSnapshot {
     pg_bin: Option<PathBuf>,
     /// Keeps the snapshot importable; its transaction ends with it.
     holder: Mutex<PgConnection>,
+    /// What was chosen of the tables that are not read whole.
+    chosen: Chosen,
+    /// The one connection that knows the chosen rows; none when a reader has left it in the middle.
+    chooser: Arc<Mutex<Option<PgConnection>>>,
+    /// How to choose them again; none when all rows are seen.
+    rule: Option<Rule>,
 }
 
 impl PostgresSnapshot {
@@ -38,6 +49,8 @@ impl PostgresSnapshot {
         connector: &Connector,
         session: &SessionId,
         pg_bin: Option<PathBuf>,
+        view: View<'_>,
+        settings: &ScopeSettings,
     ) -> Result<Self, DatabaseError> {
         let mut holder = connector.open(session).await?;
         begin(&mut holder).await?;
@@ -49,27 +62,95 @@ impl PostgresSnapshot {
             Ok(catalog) => catalog,
             Err(error) => return Err(locks::named_after(error, &mut holder, &[]).await),
         };
+        let (catalog, rule) = scope::apply(catalog, view, settings)?;
         let names: Vec<TableName> = catalog.tables.iter().map(|table| table.name.clone()).collect();
         preflight::demand_read(&mut holder, &names).await?;
-        Ok(Self {
+        let mut snapshot = Self {
             connector: connector.clone(),
             session: session.clone(),
             id,
             catalog,
             pg_bin,
             holder: Mutex::new(holder),
-        })
+            chosen: Chosen::default(),
+            chooser: Arc::default(),
+            rule,
+        };
+        if let Some(rule) = &snapshot.rule {
+            let (connection, chosen) = snapshot.choose(rule).await?;
+            for table in &mut snapshot.catalog.tables {
+                if let Some(part) = chosen.parts.get(&table.name) {
+                    table.estimated_rows = part.rows;
+                }
+            }
+            snapshot.chooser = Arc::new(Mutex::new(Some(connection)));
+            snapshot.chosen = chosen;
+        }
+        Ok(snapshot)
+    }
+
+    /// The sets of chosen rows live in temporary tables: a connection of their own, which may write.
+    async fn choose(&self, rule: &Rule) -> Result<(PgConnection, Chosen), DatabaseError> {
+        let mut connection = self.connector.open(&self.session).await?;
+        sqlx::query("begin isolation level repeatable read read write")
+            .execute(&mut connection)
+            .await
+            .map_err(doing("open a snapshot"))?;
+        self.join(&mut connection).await?;
+        match rule.choose(&mut connection).await {
+            Ok(chosen) => Ok((connection, chosen)),
+            Err(error) => Err(locks::named_after(error, &mut connection, &[]).await),
+        }
+    }
+
+    /// Rows of a table that is read in part, after all earlier ones: there is one connection for them.
+    async fn chosen_rows(
+        &self,
+        rule: &Rule,
+        table: &Table,
+        columns: &[String],
+    ) -> Result<RowStream, DatabaseError> {
+        let mut chooser = Arc::clone(&self.chooser).lock_owned().await;
+        let mut connection = match chooser.take() {
+            Some(connection) => connection,
+            // The same snapshot and the same rule give the same rows in the same sets.
+            None => self.choose(rule).await?.0,
+        };
+        let Some(statement) = self.chosen.parts.get(&table.name).map(|part| part.copy(table, columns)) else {
+            return Err(DatabaseError::Changed { table: table.name.clone() });
+        };
+        let name = table.name.clone();
+        Ok(in_background(|sender| async move {
+            let what = format!("read {name}");
+            match copy_out(&mut connection, statement.as_str(), what, &sender).await {
+                // Only after a whole read it can be asked something else.
+                Ok(Reached::End) => *chooser = Some(connection),
+                Ok(Reached::Middle) => {}
+                Err(error) => sender.send(Err(error)).await.unwrap_or_default(),
+            }
+        }))
     }
 
     /// Another connection that sees this snapshot.
     async fn reader(&self) -> Result<PgConnection, DatabaseError> {
         let mut connection = self.connector.open(&self.session).await?;
         begin(&mut connection).await?;
-        sqlx::query(sql("set transaction snapshot {}", &[&Literal(&self.id)]).into_query())
-            .execute(&mut connection)
-            .await
-            .map_err(doing("join the snapshot"))?;
+        self.join(&mut connection).await?;
         Ok(connection)
+    }
+
+    async fn join(&self, connection: &mut PgConnection) -> Result<(), DatabaseError> {
+        sqlx::query(sql("set transaction snapshot {}", &[&Literal(&self.id)]).into_query())
+            .execute(connection)
+            .await
+            .map(|_| ())
+            .map_err(doing("join the snapshot"))
+    }
+
+    /// The tables that the scope leaves out.
+    fn left_out(&self) -> Vec<String> {
+        let skipped = self.catalog.skipped.iter().filter(|skipped| skipped.reason == LEFT_OUT);
+        skipped.map(|skipped| skipped.name.clone()).collect()
     }
 }
 
@@ -87,7 +168,20 @@ impl Snapshot for PostgresSnapshot {
         &self.catalog
     }
 
+    fn notes(&self) -> &[String] {
+        &self.chosen.notes
+    }
+
+    fn is_cut(&self, table: &TableName) -> bool {
+        self.chosen.parts.get(table).is_some_and(|part| part.is_cut)
+    }
+
     async fn rows(&self, table: &Table, columns: &[String]) -> Result<RowStream, DatabaseError> {
+        if let Some(rule) = &self.rule
+            && self.chosen.parts.contains_key(&table.name)
+        {
+            return self.chosen_rows(rule, table, columns).await;
+        }
         let mut connection = self.reader().await?;
         // A partitioned root is read whole; of a table with children only its own rows, the children are tables too.
         // The plain form is the fastest, but knows neither partitions nor generated columns.
@@ -99,52 +193,79 @@ impl Snapshot for PostgresSnapshot {
         } else {
             sql("copy {} ({}) to stdout", &[&table.name, &names(columns)])
         };
-        let what = format!("read {}", table.name);
-        let (sender, receiver) = mpsc::channel(4);
         let name = table.name.clone();
-        let task = tokio::spawn(async move {
-            if let Err(error) = copy_out(&mut connection, statement.as_str(), what, &sender).await {
-                let error = locks::named_after(error, &mut connection, &[&name]).await;
+        Ok(in_background(|sender| async move {
+            let what = format!("read {name}");
+            let ended = match copy_out(&mut connection, statement.as_str(), what, &sender).await {
+                // Ends the reader's transaction; the snapshot's holder keeps the snapshot.
+                Ok(Reached::End) => sqlx::query("commit")
+                    .execute(&mut connection)
+                    .await
+                    .map(|_| ())
+                    .map_err(doing("end a read")),
+                Ok(Reached::Middle) => Ok(()),
+                Err(error) => Err(locks::named_after(error, &mut connection, &[&name]).await),
+            };
+            if let Err(error) = ended {
                 // A reader that is gone needs no error.
                 sender.send(Err(error)).await.unwrap_or_default();
             }
-        });
-        // The reading task ends with the stream.
-        let task = AbortOnDropHandle::new(task);
-        Ok(futures::stream::unfold((receiver, task), |(mut receiver, task)| async move {
-            receiver.recv().await.map(|item| (item, (receiver, task)))
-        })
-        .boxed())
+        }))
     }
 
     async fn sequences(&self) -> Result<Vec<SequenceValue>, DatabaseError> {
-        sequences::read(&mut *self.holder.lock().await).await
+        sequences::read(&mut *self.holder.lock().await, &self.left_out()).await
     }
 
     async fn obstacles(&self) -> Result<Vec<Finding>, DatabaseError> {
         let mut holder = self.holder.lock().await;
-        let mut found = catalog::partitions_elsewhere(&mut holder).await?;
+        let mut found = catalog::partitions_elsewhere(&mut holder, &self.left_out()).await?;
         found.extend(large_values::too_large(&mut holder, &self.catalog.tables).await?);
         Ok(found)
     }
 
     async fn exporter(&self) -> Result<Exporter, DatabaseError> {
+        if self.rule.is_some() {
+            return Ok(Exporter::Unusable { reason: "pg_dump cannot choose rows".to_owned() });
+        }
         // pg_dump gives the rows of a partition in the partition's own order of columns.
         if let Some(name) = catalog::disordered_partition(&mut *self.holder.lock().await).await? {
             let reason = format!("partition {name} has its columns in another order than its table");
             return Ok(Exporter::Unusable { reason });
         }
         let tables = self.catalog.tables.iter().map(|table| table.name.clone()).collect();
-        export::start(&self.connector, &self.session, &self.id, tables, self.pg_bin.as_deref()).await
+        let left_out = catalog::with_partitions(&mut *self.holder.lock().await, &self.left_out()).await?;
+        let dumped = export::Tables { dumped: tables, left_out };
+        export::start(&self.connector, &self.session, &self.id, dumped, self.pg_bin.as_deref()).await
     }
+}
+
+/// What `read` sends, as a stream that ends the reading when it is dropped.
+fn in_background<F>(read: impl FnOnce(Sender) -> F) -> RowStream
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (sender, receiver) = mpsc::channel(4);
+    let task = AbortOnDropHandle::new(tokio::spawn(read(sender)));
+    futures::stream::unfold((receiver, task), |(mut receiver, task)| async move {
+        receiver.recv().await.map(|item| (item, (receiver, task)))
+    })
+    .boxed()
+}
+
+/// How far a read came.
+enum Reached {
+    End,
+    /// Nobody reads on.
+    Middle,
 }
 
 async fn copy_out(
     connection: &mut PgConnection,
     statement: &str,
     what: String,
-    sender: &mpsc::Sender<Result<Bytes, DatabaseError>>,
-) -> Result<(), DatabaseError> {
+    sender: &Sender,
+) -> Result<Reached, DatabaseError> {
     let mut rows: BoxStream<'_, _> = match connection.copy_out_raw(statement).await {
         Ok(rows) => rows,
         Err(cause) => return Err(failed(what, &cause)),
@@ -157,15 +278,14 @@ async fn copy_out(
         }
         if chunk.len() >= CHUNK {
             if sender.send(Ok(chunk.split().freeze())).await.is_err() {
-                return Ok(());
+                return Ok(Reached::Middle);
             }
             chunk.reserve(CHUNK + CHUNK / 4);
         }
     }
     drop(rows);
     if !chunk.is_empty() && sender.send(Ok(chunk.freeze())).await.is_err() {
-        return Ok(());
+        return Ok(Reached::Middle);
     }
-    // Ends the reader's transaction; the snapshot's holder keeps the snapshot.
-    sqlx::query("commit").execute(connection).await.map(|_| ()).map_err(doing("end a read"))
+    Ok(Reached::End)
 }

@@ -1,10 +1,13 @@
 //! Staging: unlogged tables with the target's column types, filled by COPY, invisible to everybody else.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use sqlx::Postgres as Driver;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgCopyIn, PgPool, PgPoolCopyExt, PgPoolOptions};
+use tokio::task::JoinSet;
 
 use super::super::{DatabaseError, Incoming, Loaded, Loader, Merge, Staging, Usage};
 use super::connect::{Connector, SETTINGS, session_name};
@@ -13,9 +16,12 @@ use super::fit::FitLoader;
 use super::images::Images;
 use super::merge::{PostgresMerge, run};
 use super::{choose, conflicts, isolate, locks, preview, set_aside};
-use crate::catalog::TableName;
+use crate::catalog::{Making, TableName};
 use crate::model::{SessionId, TablePreview};
 use crate::sql::{Ident, join, names, sql};
+
+/// Tables that are loaded at the same time.
+const LOADS: u32 = 4;
 
 /// Names of staging tables of any session begin so.
 pub(super) const PREFIX: &str = "stage_";
@@ -31,6 +37,8 @@ pub(super) struct PostgresStaging {
     pool: PgPool,
     tables: Vec<Staged>,
     images: Option<Images>,
+    /// Loads whose last word is waited for: the next table begins meanwhile.
+    ending: Ending,
     /// None once it has begun, until another one is needed.
     pub(super) merge: Option<PostgresMerge>,
 }
@@ -51,12 +59,13 @@ impl PostgresStaging {
         connector: &Connector,
         session: &SessionId,
         tables: &[Incoming],
+        making: &Making,
         usage: Usage,
     ) -> Result<Self, DatabaseError> {
         // Its own pool: the connections must carry the session's name to be ended by it.
         let options = connector.options.clone().application_name(&session_name(session)).options(SETTINGS);
         let pool = PgPoolOptions::new()
-            .max_connections(2)
+            .max_connections(LOADS)
             .connect_with(options)
             .await
             .map_err(|cause| super::error::connecting(&cause))?;
@@ -73,7 +82,7 @@ impl PostgresStaging {
             false => None,
         };
         let prepared =
-            PostgresMerge::prepare(connector, session, &tables, usage.straight, images.clone()).await;
+            PostgresMerge::prepare(connector, session, &tables, making, usage.straight, images.clone()).await;
         let merge = match prepared {
             Ok(merge) => merge,
             Err(error) => return Err(named(error, &pool).await),
@@ -103,7 +112,16 @@ impl PostgresStaging {
             }
         }
         let (connector, session) = (connector.clone(), session.clone());
-        Ok(Self { connector, session, usage, pool, tables, images, merge: Some(merge) })
+        Ok(Self {
+            connector,
+            session,
+            usage,
+            pool,
+            tables,
+            images,
+            ending: Ending::default(),
+            merge: Some(merge),
+        })
     }
 
     /// Leaves out the rows that come with a key twice, all of them, because choosing one would be a guess, and those
@@ -120,16 +138,26 @@ impl PostgresStaging {
         let what = format!("load rows for {}", incoming.table.name);
         let statement = sql("copy {} ({}) from stdin", &[into, &names(&incoming.columns)]);
         match self.pool.copy_in_raw(statement.as_str()).await {
-            Ok(copy) => Ok(PostgresLoader { copy, what }),
+            Ok(copy) => Ok(PostgresLoader { copy, what, rows: 0, ending: self.ending.clone() }),
             Err(cause) => Err(failed(what, &cause)),
         }
+    }
+
+    /// Waits until all rows are there.
+    async fn settle(&self) -> Result<(), DatabaseError> {
+        let mut ending = std::mem::take(&mut *self.ending.lock().unwrap_or_else(PoisonError::into_inner));
+        while let Some(ended) = ending.join_next().await {
+            ended.map_err(|panic| DatabaseError::Unavailable { reason: panic.to_string() })??;
+        }
+        Ok(())
     }
 
     /// The merge, prepared anew when one has failed.
     async fn merge(&mut self) -> Result<&mut PostgresMerge, DatabaseError> {
         if self.merge.is_none() {
             let images = self.images.clone();
-            let merge = PostgresMerge::prepare(&self.connector, &self.session, &self.tables, false, images);
+            let (connector, none) = (&self.connector, Making::default());
+            let merge = PostgresMerge::prepare(connector, &self.session, &self.tables, &none, false, images);
             self.merge = Some(merge.await?);
         }
         self.merge.as_mut().ok_or_else(begun)
@@ -146,6 +174,9 @@ impl Staging for PostgresStaging {
         let direct = (0..self.tables.len()).filter(|&index| self.is_direct(index)).count();
         match (direct, self.tables.len() - direct) {
             (0, staged) => format!("{staged} staging tables made from the target's definitions"),
+            (direct, staged) if self.merge.as_ref().is_some_and(PostgresMerge::makes_tables) => format!(
+                "{direct} tables are made in the transaction that fills them; {staged} staging tables for the others"
+            ),
             (direct, staged) => format!(
                 "The target is empty: rows go straight into {direct} tables, whose readers wait for the commit, and into {staged} staging tables"
             ),
@@ -181,6 +212,7 @@ impl Staging for PostgresStaging {
     }
 
     async fn refusals(&mut self) -> Result<Vec<String>, DatabaseError> {
+        self.settle().await?;
         if self.usage.set_aside {
             return self.refuse_bad_keys().await;
         }
@@ -227,8 +259,14 @@ impl Staging for PostgresStaging {
     }
 
     async fn preview(&mut self, index: usize, rows: u64, most: u32) -> Result<TablePreview, DatabaseError> {
+        self.settle().await?;
+        if self.is_direct(index) {
+            return Ok(preview::made(&self.tables[index].incoming.table, rows));
+        }
+        // Not the merge's connection: its transaction may be open already.
+        let mut connection = self.pool.acquire().await.map_err(doing("look at the rows"))?;
         let merge = self.merge().await?;
-        preview::table(&mut merge.connection, &merge.targets[index], rows, most).await
+        preview::table(&mut connection, &merge.targets[index], rows, most).await
     }
 
     async fn isolate(&mut self, order: &[usize], mirror: bool) -> Result<u64, DatabaseError> {
@@ -263,6 +301,7 @@ impl Staging for PostgresStaging {
     }
 
     async fn begin(&mut self) -> Result<Box<dyn Merge>, DatabaseError> {
+        self.settle().await?;
         for (index, staged) in self.tables.iter().enumerate() {
             if self.is_direct(index) {
                 continue;
@@ -295,14 +334,21 @@ async fn named(error: DatabaseError, pool: &PgPool) -> DatabaseError {
     }
 }
 
+/// The ends of loads, each with the error that it may have.
+type Ending = Arc<Mutex<JoinSet<Result<(), DatabaseError>>>>;
+
 struct PostgresLoader {
     copy: PgCopyIn<PoolConnection<Driver>>,
     what: String,
+    /// Sent so far.
+    rows: u64,
+    ending: Ending,
 }
 
 #[async_trait]
 impl Loader for PostgresLoader {
     async fn send(&mut self, rows: Bytes) -> Result<(), DatabaseError> {
+        self.rows += memchr::memchr_iter(b'\n', &rows).count() as u64;
         match self.copy.send(rows).await {
             Ok(_) => Ok(()),
             Err(cause) => Err(failed(self.what.clone(), &cause)),
@@ -310,8 +356,16 @@ impl Loader for PostgresLoader {
     }
 
     async fn finish(self: Box<Self>) -> Result<Loaded, DatabaseError> {
-        let Self { copy, what } = *self;
-        let rows = copy.finish().await.map_err(|cause| failed(what, &cause))?;
+        let Self { copy, what, rows, ending } = *self;
+        // Over TCP the server's answer takes 40 ms, however small the table: its delayed acknowledgement.
+        ending.lock().unwrap_or_else(PoisonError::into_inner).spawn(async move {
+            let loaded = copy.finish().await.map_err(|cause| failed(what.clone(), &cause))?;
+            if loaded == rows {
+                return Ok(());
+            }
+            let reason = format!("the server took {loaded} of {rows} rows");
+            Err(DatabaseError::Statement { what, reason, sqlstate: String::new() })
+        });
         Ok(Loaded { rows, unfit: Vec::new() })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
 use sqlx::{Column as _, Connection, Executor, Postgres, Row as _, TypeInfo as _};
 
@@ -15,11 +15,6 @@ const PREFIX: &str = "tandem.";
 
 /// Creates the schema when it is missing and runs the migrations that are new.
 pub(super) async fn migrate(connector: &Connector) -> Result<(), DatabaseError> {
-    let missing = |reason: String| DatabaseError::MissingRight {
-        what: format!("create the schema `tandem` for Tandem's own tables ({reason})"),
-        remedy: "grant create on database … to this role, or create schema tandem authorization this role"
-            .to_owned(),
-    };
     let mut options = connector.clone();
     // sqlx keeps its list of migrations in the first schema of the search path.
     options.options = options.options.options([("search_path", "tandem")]);
@@ -32,11 +27,12 @@ pub(super) async fn migrate(connector: &Connector) -> Result<(), DatabaseError> 
             .await
             .map_err(doing("look for the schema `tandem`"))?;
     if !exists {
-        sqlx::query("create schema if not exists tandem")
-            .execute(&mut connection)
-            .await
-            .map_err(|cause| missing(cause.to_string()))?;
+        let made = sqlx::query("create schema if not exists tandem").execute(&mut connection).await;
+        if let Err(cause) = made {
+            return Err(may_not_create(&mut connection, &cause).await?);
+        }
     }
+    demand_own_schema(&mut connection).await?;
     sqlx::migrate!("src/migrations/postgres").run(&mut connection).await.map_err(|cause| {
         DatabaseError::Statement {
             what: "bring Tandem's own tables up to date".to_owned(),
@@ -45,6 +41,53 @@ pub(super) async fn migrate(connector: &Connector) -> Result<(), DatabaseError> 
         }
     })?;
     connection.close().await.map_err(doing("close a connection"))
+}
+
+/// Says which right would let this role make the schema.
+async fn may_not_create(
+    connection: &mut PgConnection,
+    cause: &sqlx::Error,
+) -> Result<DatabaseError, DatabaseError> {
+    let (database, role) = names(connection).await?;
+    Ok(DatabaseError::MissingRight {
+        what: format!("the role {role} cannot create the schema `tandem` for Tandem's own tables ({cause})"),
+        remedy: format!(
+            "Let the database's owner run: GRANT CREATE ON DATABASE {database} TO {role}; or CREATE SCHEMA tandem AUTHORIZATION {role};"
+        ),
+    })
+}
+
+/// A schema that somebody else has made must be open to this role, and what is in it.
+async fn demand_own_schema(connection: &mut PgConnection) -> Result<(), DatabaseError> {
+    let is_ours: bool = sqlx::query_scalar(
+        "select has_schema_privilege('tandem', 'usage') and has_schema_privilege('tandem', 'create')
+                and not exists (
+                    select from pg_class c
+                    where c.relnamespace = 'tandem'::regnamespace and c.relkind = 'r'
+                      and not (has_table_privilege(c.oid, 'select') and has_table_privilege(c.oid, 'insert')
+                               and has_table_privilege(c.oid, 'update') and has_table_privilege(c.oid, 'delete')))",
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(doing("look at the schema `tandem`"))?;
+    if is_ours {
+        return Ok(());
+    }
+    let (_, role) = names(connection).await?;
+    Err(DatabaseError::MissingRight {
+        what: format!("the schema `tandem` is somebody else's, and the role {role} cannot use what is in it"),
+        remedy: format!(
+            "Let its owner run: GRANT USAGE, CREATE ON SCHEMA tandem TO {role}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA tandem TO {role};"
+        ),
+    })
+}
+
+/// The database and the role, quoted.
+async fn names(connection: &mut PgConnection) -> Result<(String, String), DatabaseError> {
+    sqlx::query_as("select quote_ident(current_database()), quote_ident(current_user)")
+        .fetch_one(connection)
+        .await
+        .map_err(doing("read the role"))
 }
 
 pub(super) async fn execute<'e, E>(executor: E, statement: Statement) -> Result<u64, DatabaseError>

@@ -7,7 +7,7 @@ use super::super::DatabaseError;
 use super::error::doing;
 use super::staging::Staged;
 use crate::catalog::{Identity, Table, TableName};
-use crate::sql::{Ident, Literal, Operator, Sql, join, names, sql};
+use crate::sql::{Ident, Operator, Sql, join, names, sql};
 
 /// A table to write to, and how its rows meet the staged ones.
 #[derive(Clone)]
@@ -67,6 +67,25 @@ impl Target {
                 sql("{}.{} {} {}.{}", &[&one, &Ident(column), equals, &other, &Ident(column)])
             }),
         )
+    }
+
+    pub(super) fn stage(&self) -> &TableName {
+        &self.stage
+    }
+
+    /// The condition that the row `alias` is not surplus. None for a table without a key.
+    pub(super) fn stays(&self, alias: &'static str) -> Option<Sql> {
+        if self.key.is_empty() {
+            return None;
+        }
+        let staged = sql("exists (select from {} s where {})", &[&self.stage, &self.same_key_of(alias, "s")]);
+        Some(match &self.outdated {
+            Some(outdated) => sql(
+                "({} or not exists (select from {} o where {}))",
+                &[&staged, outdated, &self.same_key_of(alias, "o")],
+            ),
+            None => staged,
+        })
     }
 
     /// The relation as `t` with the condition that the source does not have the row. For tables with a key.
@@ -129,7 +148,7 @@ impl Target {
 }
 
 /// The surplus rows without those whose new version is left out: the source has them.
-fn deletable_rows(target: &Target) -> Sql {
+pub(super) fn deletable_rows(target: &Target) -> Sql {
     match &target.refused {
         Some(refused) => sql(
             "{} and not exists (select from {} r where {})",
@@ -260,110 +279,33 @@ pub(super) fn insert_all(target: &Target) -> Sql {
     )
 }
 
-pub(super) fn is_empty(target: &Target) -> Sql {
-    sql("select not exists (select from {})", &[&target.relation()])
-}
-
-/// The places of the staged rows that the target does not hold exactly so.
-pub(super) fn unlike(target: &Target) -> Sql {
-    if target.key.is_empty() && target.outdated.is_some() {
-        return sql("select s.ctid::text from {} s", &[&target.stage]);
-    }
-    if target.key.is_empty() {
-        return sql(
-            "select s.place::text
-             from (select s.ctid as place, {} as image, row_number() over (partition by {}) as copy from {} s) s
-             left join (select {} as image, count(*) as held from {} t group by 1) t on t.image = s.image
-             where s.copy > coalesce(t.held, 0)",
-            &[&image("s", target), &image("s", target), &target.stage, &image("t", target), &target.relation()],
-        );
-    }
-    let columns: Vec<&String> = target.columns.iter().collect();
-    sql(
-        "select s.ctid::text from {} s where not exists (select from {} t where {} and not ({}))",
-        &[&target.stage, &target.relation(), &target.same_key(), &target.differ(&columns)],
-    )
-}
-
-/// Counts the staged rows that the target does not hold exactly so.
-pub(super) fn missing(target: &Target) -> Sql {
-    if target.key.is_empty() {
-        return balance(target, "greatest(s.held - coalesce(t.held, 0), 0)");
-    }
-    let columns: Vec<&String> = target.columns.iter().collect();
-    sql(
-        "select count(*) from {} s where not exists (select from {} t where {} and not ({}))",
-        &[&target.stage, &target.relation(), &target.same_key(), &target.differ(&columns)],
-    )
-}
-
 /// Writes out the target's rows that the source does not have. For tables with a key.
 pub(super) fn own_rows(target: &Target) -> Sql {
     let columns = join(", ", target.columns.iter().map(|column| sql("t.{}", &[&Ident(column)])));
     sql("copy (select {} from {}) to stdout", &[&columns, &target.surplus_rows()])
 }
 
-/// Counts the target's rows that the source does not have. Of a partial table without a key, the count of all rows
-/// tells.
-pub(super) fn surplus(target: &Target) -> Sql {
-    if target.key.is_empty() && target.outdated.is_some() {
-        return sql("select 0::bigint", &[]);
-    }
-    if target.key.is_empty() {
-        return balance(target, "greatest(coalesce(t.held, 0) - coalesce(s.held, 0), 0)");
-    }
-    sql("select count(*) from {}", &[&deletable_rows(target)])
+/// Locks the target's rows that the source does not have: nobody can point to them from now on. None for a table
+/// without a key.
+pub(super) fn lock_surplus(target: &Target) -> Option<Sql> {
+    let rows = (!target.key.is_empty()).then(|| target.surplus_rows())?;
+    Some(sql("select count(*) from (select from {} for update of t) locked", &[&rows]))
 }
 
-/// Counts the rows of a partial table that `delete_surplus` deletes.
-pub(super) fn outdated_count(target: &Target) -> Sql {
-    match &target.outdated {
-        Some(outdated) if target.key.is_empty() => sql("select count(*) from {}", &[outdated]),
-        _ => sql("select count(*) from {}", &[&target.surplus_rows()]),
+/// Counts the rows that get other values in `columns`; a condition on `t` can follow. None when none of them comes in.
+pub(super) fn count_changing(target: &Target, columns: &[String]) -> Option<Sql> {
+    let incoming: Vec<&String> = target.columns.iter().filter(|name| columns.contains(name)).collect();
+    if target.key.is_empty() || incoming.is_empty() {
+        return None;
     }
-}
-
-/// Counts the staged rows that `insert` inserts.
-pub(super) fn lacking_count(target: &Target) -> Sql {
-    if target.key.is_empty() && target.outdated.is_some() {
-        return sql("select count(*) from {}", &[&target.stage]);
-    }
-    if target.key.is_empty() {
-        return balance(target, "greatest(s.held - coalesce(t.held, 0), 0)");
-    }
-    sql("select count(*) from {} s where {}", &[&target.stage, &target.is_lacking()])
-}
-
-/// `id 7, part 2`: how people are told which row is meant; a row without a key by all of it.
-pub(super) fn key_text(target: &Target, alias: &'static str) -> Sql {
-    if target.key.is_empty() {
-        return sql("left({}, 200)", &[&image(alias, target)]);
-    }
-    let alias = sql(alias, &[]);
-    // A row that is left out may come without a key.
-    let part = |column: &String| {
-        sql("{} || ' ' || coalesce({}.{}::text, 'null')", &[&Literal(column), &alias, &Ident(column)])
-    };
-    let parts = target.key.iter().map(|(column, _)| part(column));
-    join(" || ', ' || ", parts)
-}
-
-pub(super) fn row_count(target: &Target) -> Sql {
-    sql("select count(*) from {}", &[&target.relation()])
-}
-
-/// Both sides as multisets of row images; `excess` says what counts.
-fn balance(target: &Target, excess: &'static str) -> Sql {
-    sql(
-        "select coalesce(sum({}), 0)::bigint
-         from (select {} as image, count(*) as held from {} s group by 1) s
-         full join (select {} as image, count(*) as held from {} t group by 1) t on t.image = s.image",
-        &[&sql(excess, &[]), &image("s", target), &target.stage, &image("t", target), &target.relation()],
-    )
+    Some(sql(
+        "select count(*) from {} t join {} s on {} where {}",
+        &[&target.relation(), &target.stage, &target.same_key(), &target.differ(&incoming)],
+    ))
 }
 
 /// A row as text: equal for equal rows, for types without an equality too.
-fn image(alias: &'static str, target: &Target) -> Sql {
+pub(super) fn image(alias: &'static str, target: &Target) -> Sql {
     let columns: Vec<&String> = target.columns.iter().collect();
     sql("{}::text", &[&record(alias, &columns)])
 }

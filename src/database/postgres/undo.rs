@@ -9,14 +9,15 @@ use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{Row as _, query_scalar};
 
 use super::super::{DatabaseError, Incoming, Undoing};
+use super::counts;
 use super::error::doing;
 use super::images::{self, Fate, Imaged};
 use super::set_aside::of;
 use super::staging::PostgresStaging;
-use super::statements::{self, Target};
+use super::statements::Target;
 use crate::catalog::{Catalog, TableName};
 use crate::model::{SessionId, SetAside};
-use crate::sql::{Sql, join, names, sql};
+use crate::sql::{Literal, Sql, join, names, sql};
 
 /// Rows that are shown of those that were left alone.
 const SHOWN: i64 = 100;
@@ -24,15 +25,15 @@ const SHOWN: i64 = 100;
 /// What was kept of a sync.
 pub(super) struct Kept {
     images: TableName,
-    /// The lower half of the transaction's number: what its rows carry.
-    transaction: i64,
+    /// The numbers that the transaction's rows carry.
+    writers: String,
     tables: BTreeMap<usize, Imaged>,
 }
 
 /// Finds what was kept.
 pub(super) async fn kept(pool: &PgPool, undone: &SessionId) -> Result<Kept, DatabaseError> {
     let row = sqlx::query(
-        "select tables, transaction, pg_current_xact_id()::text::bigint - transaction < 2000000000 as is_young
+        "select tables, writers, pg_current_xact_id()::text::bigint - transaction < 2000000000 as is_young
          from tandem.undo
          where session = $1",
     )
@@ -50,8 +51,7 @@ pub(super) async fn kept(pool: &PgPool, undone: &SessionId) -> Result<Kept, Data
     }
     let tables = serde_json::from_str(row.get("tables"))
         .map_err(|cause| gone(&format!("cannot be read ({cause})")))?;
-    let transaction = row.get::<i64, _>("transaction") & 0xffff_ffff;
-    Ok(Kept { images: images::table(undone), transaction, tables })
+    Ok(Kept { images: images::table(undone), writers: row.get("writers"), tables })
 }
 
 /// The tables that were written to, as they are now; refuses when one of them cannot take its rows back.
@@ -111,7 +111,7 @@ impl Table<'_> {
 
     /// `t` is as the sync left it.
     fn is_untouched(&self) -> Sql {
-        sql("t.xmin = {}::text::xid", &[&self.kept.transaction])
+        sql("t.xmin = any({}::text::xid[])", &[&Literal(&self.kept.writers)])
     }
 
     fn has_key(&self) -> bool {
@@ -224,24 +224,20 @@ impl Table<'_> {
 
     /// `id 7, part 2`
     fn key_text(&self, alias: &'static str) -> Sql {
-        statements::key_text(self.target, alias)
+        counts::key_text(self.target, alias)
     }
 
     /// How many rows the table will have when all is done.
     async fn rows_afterwards(&self, connection: &mut PgConnection) -> Result<u64, DatabaseError> {
         let count = |statement: Sql| query_scalar::<_, i64>(statement.into_query());
-        let now = count(statements::row_count(self.target))
+        let now =
+            count(counts::row_count(self.target)).fetch_one(&mut *connection).await.map_err(self.doing())?;
+        let gone = count(counts::outdated_count(self.target))
             .fetch_one(&mut *connection)
             .await
             .map_err(self.doing())?;
-        let gone = count(statements::outdated_count(self.target))
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(self.doing())?;
-        let new = count(statements::lacking_count(self.target))
-            .fetch_one(connection)
-            .await
-            .map_err(self.doing())?;
+        let new =
+            count(counts::lacking_count(self.target)).fetch_one(connection).await.map_err(self.doing())?;
         Ok((now - gone + new).unsigned_abs())
     }
 

@@ -6,11 +6,9 @@
 //! these rows and is staged and merged like any other. Before anything is written the target proves by the sums that
 //! what it has, less what it will replace, plus what came, is exactly what the source has.
 
-mod line;
 mod message;
 mod source;
 mod target;
 
-pub(super) use line::{Line, Numbered, exchange};
 pub(super) use source::{Answer, offer};
 pub(super) use target::{Difference, Found, find};

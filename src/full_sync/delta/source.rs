@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 
+use super::super::line::Line;
 use super::super::session::Session;
-use super::line::Line;
 use super::message::{Ask, Offer, Sum};
 use crate::archive::{ArchiveTotals, ArchiveWriter, FORMAT, Manifest, Order, Section, SpoolWriter};
 use crate::backup::BackupError;

@@ -2,13 +2,14 @@
 
 use futures::TryFutureExt;
 
+use super::super::additive;
+use super::super::line::Line;
 use super::super::session::Session;
-use super::line::Line;
 use super::message::{Ask, Offer, Sum};
 use crate::backup;
-use crate::catalog::{Catalog, TableName};
+use crate::catalog::{Catalog, TableName, takes};
 use crate::compare::{self, Bits, Marked, MarkedError, Selected, Tally};
-use crate::database::Snapshot;
+use crate::database::{Snapshot, View};
 use crate::model::{Method, Step, SyncError, TableDigest};
 use crate::restore::{self, Outdated, Part};
 use crate::spool_dir;
@@ -38,6 +39,7 @@ pub(in super::super) struct Difference {
 /// Asks the source until it is known what is lacking here.
 pub(in super::super) async fn find(session: &Session, mut line: Line<'_>) -> Result<Found, SyncError> {
     let progress = &session.progress;
+    let scope = &progress.status().options.scope;
     progress.enter(Step::Convert, "Compares both databases");
     if line.calls() {
         line.say(&Ask::Begin).await?;
@@ -46,13 +48,20 @@ pub(in super::super) async fn find(session: &Session, mut line: Line<'_>) -> Res
     let source: Catalog = serde_json::from_str(&source).map_err(|cause| line.nonsense(&cause))?;
     let database = &session.node.database;
     // Refuses what cannot be synced before anything is read.
-    let catalog = database.catalog().await.map_err(at_convert)?;
-    let plan = restore::plan(&backup::manifest(&source), &catalog).map_err(at_convert)?;
+    let manifest = backup::manifest(&source);
+    let catalog = additive::catalog(session, &manifest).await.map_err(at_convert)?;
+    let options = progress.status().options;
+    let plan = restore::plan(&manifest, &catalog, &options).map_err(at_convert)?;
     let names: Vec<TableName> = plan.incoming.iter().map(|incoming| incoming.table.name.clone()).collect();
     database.demand_write(&session.id, &names).await.map_err(at_convert)?;
 
+    if !plan.making.is_empty() {
+        return everything(session, line, "Tables are made on the target, so everything was sent by backup")
+            .await;
+    }
     let auto = session.progress.status().method == Method::Auto;
-    if auto && catalog.tables.iter().all(|table| table.estimated_rows == 0) {
+    let mut chosen = catalog.tables.iter().filter(|table| takes(scope, &table.name));
+    if auto && chosen.all(|table| table.estimated_rows == 0) {
         return everything(session, line, "The target is empty, so everything was sent by backup").await;
     }
     let selected: Vec<Selected> =
@@ -60,7 +69,7 @@ pub(in super::super) async fn find(session: &Session, mut line: Line<'_>) -> Res
     let columns = selected.iter().map(|(table, columns)| (table.name.clone(), columns.clone())).collect();
     let tables = Ask::Tables(columns);
     let touch = || progress.touch();
-    let snapshot = database.snapshot(&session.id).await.map_err(at_convert)?;
+    let snapshot = database.snapshot(&session.id, View::Like(scope)).await.map_err(at_convert)?;
     let ours = compare::tallies(&*snapshot, &selected, &touch).map_err(at_convert);
     let ((), ours) = tokio::try_join!(line.say(&tables), ours)?;
     let Offer::Sums(theirs) = line.hear().await? else { return Err(out_of_order(&line)) };
@@ -71,8 +80,15 @@ pub(in super::super) async fn find(session: &Session, mut line: Line<'_>) -> Res
     let differing = levels(&ours, &theirs);
     line.say(&Ask::Buckets(differing.clone())).await?;
     let Offer::Buckets(buckets) = line.hear().await? else { return Err(out_of_order(&line)) };
-    let marks =
+    let mut marks =
         marks(&ours, &differing, &buckets).ok_or_else(|| line.nonsense(&"buckets of other tables"))?;
+    if scope.chooses_rows() {
+        for ((index, _), marks) in differing.iter().zip(&mut marks) {
+            // By count alone nobody could tell the target's own rows in the scope from those outside of it.
+            let (table, _) = &selected[*index];
+            *marks = marks.take().filter(|_| !table.key().is_empty() && !snapshot.is_cut(&table.name));
+        }
+    }
     let rows: u64 = theirs.iter().map(|sum| sum.rows).sum();
     let share = share(&theirs, &differing, &marks);
     if auto && share > WORTH_IT {

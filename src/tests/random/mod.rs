@@ -13,7 +13,7 @@ mod schema;
 use futures::StreamExt;
 use tandem::model::{DeletePolicy, Phase, Relation, SyncOptions};
 
-use crate::support::{self, Written, nodes_as};
+use crate::support::{self, Contents, Written, nodes_as};
 
 const SEEDS: u64 = 500;
 /// Schemas that are synced together, in one database.
@@ -81,9 +81,33 @@ async fn synced(seeds: &[u64], mirror: bool) -> Result<(), String> {
     let deletes = if mirror { DeletePolicy::Mirror } else { DeletePolicy::Keep };
     let options = SyncOptions { deletes, ..SyncOptions::default() };
 
-    let status = south.sync("pull", "north", &options).await;
+    let held = Contents::of(&target).await;
+    // Counting and taking back is as general as merging; half of the seeds show it.
+    let seen = if mirror { south.preview("pull", "north", &options).await.preview } else { None };
+    let mut status = south.sync("pull", "north", &options).await;
     if status.phase != Phase::Verified {
         return Err(format!("{:?} {}", status.error, status.message));
+    }
+    if let Some(seen) = seen {
+        let result = status.result.as_ref().unwrap();
+        let counted = [
+            seen.sum(|table| table.inserted),
+            seen.sum(|table| table.updated),
+            seen.sum(|table| table.deleted),
+        ];
+        let done = [result.inserted, result.updated, result.deleted];
+        if counted != done {
+            return Err(format!("the preview counted {counted:?}, the sync wrote {done:?}"));
+        }
+        let undone = south.undo(&status.session_id, false).await;
+        let found = held.until(&Contents::of(&target).await);
+        if undone.phase != Phase::Verified || !found.is_empty() {
+            return Err(format!("the undo: {:?} {} {found:?}", undone.error, undone.message));
+        }
+        status = south.sync("pull", "north", &options).await;
+    }
+    if status.phase != Phase::Verified {
+        return Err(format!("after the undo: {:?} {}", status.error, status.message));
     }
     let found = support::differences(&source, &target).await;
     let relation = status.result.unwrap().relation;

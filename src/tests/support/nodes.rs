@@ -107,6 +107,16 @@ impl Node {
         self.process = Some(child);
     }
 
+    /// Starts what cannot start. Returns what it says.
+    pub(crate) async fn start_refused(&self) -> String {
+        let mut command = Command::new(binary());
+        command.arg("serve").env_clear().env("PATH", "/usr/bin:/bin").current_dir(self.data.path());
+        command.envs(self.settings.iter().map(|(name, value)| (name, value))).kill_on_drop(true);
+        let output = command.output().await.unwrap();
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
     /// `tandem doctor` beside the running node, with its settings. True when it found nothing wrong.
     pub(crate) async fn doctor(&self) -> bool {
         let mut command = Command::new(binary());

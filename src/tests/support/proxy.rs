@@ -1,4 +1,4 @@
-//! A bad network: a TCP proxy that resets each connection after so many bytes.
+//! A bad network: a TCP proxy that resets each connection after so many bytes, or one that knows nothing but JSON.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +18,15 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Each connection is reset once `limit` bytes have gone through it, in both directions together.
     pub(crate) async fn start(to: u16, limit: u64) -> Self {
+        Self::run(to, limit, Passes::All).await
+    }
+
+    /// Answers requests for archives, and other methods than GET and POST, itself, with a page of its own.
+    pub(crate) async fn of_json_only(to: u16) -> Self {
+        Self::run(to, u64::MAX, Passes::Json).await
+    }
+
+    async fn run(to: u16, limit: u64, passes: Passes) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let cuts = Arc::new(AtomicU64::new(0));
@@ -31,7 +40,7 @@ impl Proxy {
                 open.spawn(async move {
                     // A server that is not there is a fault too.
                     if let Ok(server) = TcpStream::connect(("127.0.0.1", to)).await {
-                        forward(client, server, limit, &counter).await;
+                        forward(client, server, limit, passes, &counter).await;
                     }
                 });
             }
@@ -48,11 +57,31 @@ impl Proxy {
     }
 }
 
-async fn forward(mut client: TcpStream, mut server: TcpStream, limit: u64, cuts: &AtomicU64) {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Passes {
+    All,
+    Json,
+}
+
+/// A request line of what some proxies do not let through. A request of the tests begins with a packet of its own.
+fn is_for_an_archive(packet: &[u8]) -> bool {
+    [&b"PATCH "[..], b"HEAD ", b"GET /api/sync/download-backup/"]
+        .iter()
+        .any(|start| packet.starts_with(start))
+}
+
+const PAGE: &[u8] =
+    b"HTTP/1.1 405 Method Not Allowed\r\ncontent-type: text/html\r\ncontent-length: 12\r\nconnection: close\r\n\r\n<h1>No</h1>\n";
+
+async fn forward(mut client: TcpStream, mut server: TcpStream, limit: u64, passes: Passes, cuts: &AtomicU64) {
     let (mut left, mut to_client, mut to_server) = (limit, vec![0; 8192], vec![0; 8192]);
     while left > 0 {
         let sent = tokio::select! {
             read = client.read(&mut to_server) => match read {
+                Ok(count) if passes == Passes::Json && is_for_an_archive(&to_server[..count]) => {
+                    client.write_all(PAGE).await.unwrap();
+                    return;
+                }
                 Ok(count) if count > 0 => server.write_all(&to_server[..count]).await.map(|()| count),
                 _ => return,
             },

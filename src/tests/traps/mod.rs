@@ -26,18 +26,18 @@ use tandem::model::{
 use crate::support::{self, Contents, Database, Node, Written, nodes};
 
 /// A source with its node `north`, a target with its node `south`.
-struct Pair {
-    source: Database,
-    target: Database,
-    north: Node,
-    south: Node,
+pub(crate) struct Pair {
+    pub(crate) source: Database,
+    pub(crate) target: Database,
+    pub(crate) north: Node,
+    pub(crate) south: Node,
 }
 
-fn keep() -> SyncOptions {
+pub(crate) fn keep() -> SyncOptions {
     SyncOptions::default()
 }
 
-fn mirror() -> SyncOptions {
+pub(crate) fn mirror() -> SyncOptions {
     SyncOptions { deletes: DeletePolicy::Mirror, ..SyncOptions::default() }
 }
 
@@ -59,13 +59,13 @@ async fn between(source: Database, target: Database) -> Pair {
 }
 
 impl Pair {
-    async fn pull(&self, options: &SyncOptions) -> SyncStatus {
+    pub(crate) async fn pull(&self, options: &SyncOptions) -> SyncStatus {
         self.south.sync("pull", "north", options).await
     }
 
     /// The sync is proven, by the engine and where the policy promises equality by our own comparison, and the same
     /// again writes nothing.
-    async fn verified(&self, options: &SyncOptions) -> SyncStatus {
+    pub(crate) async fn verified(&self, options: &SyncOptions) -> SyncStatus {
         let before = Contents::of(&self.target).await;
         let mut status = self.pull(options).await;
         assert_eq!(status.phase, Phase::Verified, "{:?} {:?}", status.error, status.message);
@@ -88,7 +88,7 @@ impl Pair {
         assert_eq!(before.until(&Contents::of(&self.target).await), [""; 0]);
     }
 
-    async fn writes_nothing_again(&self, options: &SyncOptions) {
+    pub(crate) async fn writes_nothing_again(&self, options: &SyncOptions) {
         let before = Written::of(&self.target).await;
         let sequences = self.target.sequences().await;
         let again = self.pull(options).await;
@@ -100,14 +100,20 @@ impl Pair {
     }
 
     /// Identical afterwards, whatever the target held.
-    async fn mirrored(&self) -> SyncResult {
+    pub(crate) async fn mirrored(&self) -> SyncResult {
         let result = self.verified(&mirror()).await.result.unwrap();
         assert_eq!(result.relation, Relation::Identical);
         result
     }
 
     /// The sync fails in `step` with `code`, each of `parts` is said, and the target is as it was.
-    async fn refused(&self, options: &SyncOptions, step: Step, code: Code, parts: &[&str]) -> SyncError {
+    pub(crate) async fn refused(
+        &self,
+        options: &SyncOptions,
+        step: Step,
+        code: Code,
+        parts: &[&str],
+    ) -> SyncError {
         let before = Written::of(&self.target).await;
         let status = self.pull(options).await;
         assert_eq!(status.phase, Phase::Failed, "{:?}", status.message);
@@ -123,14 +129,14 @@ impl Pair {
     }
 
     /// What the last sync wrote into its log on the target's side.
-    async fn log_of(&self, status: &SyncStatus) -> String {
+    pub(crate) async fn log_of(&self, status: &SyncStatus) -> String {
         let detail = self.south.detail(status.session_id.as_str()).await;
         detail.log.iter().map(|line| format!("{}\n", line.text)).collect()
     }
 }
 
 /// Each of `parts` is in `text`.
-fn assert_says(text: &str, parts: &[&str]) {
+pub(crate) fn assert_says(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "`{part}` is not in: {text}");
     }

@@ -54,8 +54,6 @@ async fn every_missing_right_is_listed_with_its_grant() {
         ))
         .await;
     let parts = [
-        "to set session_replication_role",
-        &format!("GRANT SET ON PARAMETER session_replication_role TO \"{writer}\";"),
         "SELECT, INSERT, UPDATE, DELETE on table public.place",
         "USAGE on schema shop",
         "UPDATE on sequence public.place_id_seq",

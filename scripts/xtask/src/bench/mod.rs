@@ -1,5 +1,6 @@
 //! Two PostgreSQL servers and two nodes → `BENCHMARKS.md`: Tandem beside PostgreSQL's own tools, in one run.
 
+mod link;
 mod machine;
 mod postgres;
 mod report;
@@ -24,6 +25,9 @@ pub(crate) fn run() -> Result<()> {
     let first = first_sync(&stage, &mut report)?;
     upserts(&stage, &mut report, &first)?;
     again(&stage, &mut report, &first)?;
+    one_percent(&stage, &mut report, &first)?;
+    every_row(&stage, &mut report)?;
+    slow_link(&stage, &mut report)?;
     memory(&stage, &mut report)?;
 
     print!("{}", report.table());
@@ -107,9 +111,91 @@ fn again(stage: &Stage, report: &mut Report, first: &[Sync]) -> Result<()> {
     Ok(())
 }
 
+/// One row in a hundred differs: only these may travel.
+fn one_percent(stage: &Stage, report: &mut Report, first: &[Sync]) -> Result<()> {
+    let (mut reference, mut ours) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        stage.target.drift(100)?;
+        stage.settle()?;
+        reference.push(stage.source.dump_to_nowhere()?);
+        ours.push(stage.pull()?);
+        say("1 % of the rows changed", &reference, &ours);
+    }
+    let mut notes = faults(&ours, |sync| sync.written * 200 > sync.rows && sync.written * 50 < sync.rows);
+    if let (Some(sync), Some(first)) = (ours.last(), first.first()) {
+        let share = percent(sync.archive_bytes, first.archive_bytes);
+        notes.push(format!(
+            "{} rows written; {share:.1} % of the first sync's bytes travelled (goal: under 3 %), by the method `{}`",
+            sync.written, sync.method
+        ));
+    }
+    report.add(Figure {
+        work: "1 % of the rows changed",
+        reference: "`pg_dump --data-only > /dev/null`",
+        reference_seconds: reference,
+        seconds: ours.iter().map(|sync| sync.seconds).collect(),
+        goal: "≤ 3 ×",
+        limit: 3.0,
+        notes,
+    });
+    Ok(())
+}
+
+/// Every row of a full target differs, against what a careful administrator writes by hand. Three runs are long enough.
+fn every_row(stage: &Stage, report: &mut Report) -> Result<()> {
+    let (mut reference, mut ours) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS / 2 + 1 {
+        let other = stage.target.create_with_tables("copies")?;
+        other.fill()?;
+        other.drift(1)?;
+        stage.settle()?;
+        reference.push(stage.source.copy_into(&other)?);
+        other.remove()?;
+
+        stage.target.drift(1)?;
+        stage.settle()?;
+        ours.push(stage.pull()?);
+        say("every row changed", &reference, &ours);
+    }
+    report.add(Figure {
+        work: "every row changed, target full",
+        reference: "COPY to temporary tables + `INSERT … ON CONFLICT DO UPDATE` in psql",
+        reference_seconds: reference,
+        seconds: ours.iter().map(|sync| sync.seconds).collect(),
+        goal: "≤ 0.6 ×",
+        limit: 0.6,
+        notes: faults(&ours, |sync| sync.rows == sync.written),
+    });
+    Ok(())
+}
+
+/// Into empty tables over 100 Mbit/s, against the time that the compressed bytes alone take there.
+#[expect(clippy::cast_precision_loss, reason = "bytes over a speed")]
+fn slow_link(stage: &Stage, report: &mut Report) -> Result<()> {
+    let mut ours = Vec::new();
+    for _ in 0..RUNS / 2 + 1 {
+        stage.target.truncate()?;
+        stage.settle()?;
+        ours.push(stage.pull_slowly()?);
+    }
+    let seconds = |sync: &Sync| sync.archive_bytes as f64 / f64::from(link::BYTES_A_SECOND);
+    let reference: Vec<f64> = ours.iter().map(seconds).collect();
+    say("first sync over 100 Mbit/s", &reference, &ours);
+    report.add(Figure {
+        work: "first full sync over a link of 100 Mbit/s",
+        reference: "compressed bytes ÷ speed of the link",
+        reference_seconds: reference,
+        seconds: ours.iter().map(|sync| sync.seconds).collect(),
+        goal: "≤ 1.15 ×",
+        limit: 1.15,
+        notes: faults(&ours, |sync| sync.rows == sync.inserted),
+    });
+    Ok(())
+}
+
 /// The most that either node has ever held in memory, over everything above.
 fn memory(stage: &Stage, report: &mut Report) -> Result<()> {
-    for node in &stage.nodes {
+    for node in &stage.nodes[..2] {
         report.add_memory(&node.name, machine::peak_memory_bytes(node.pid())?, MEMORY_LIMIT_BYTES);
     }
     Ok(())

@@ -9,6 +9,8 @@ use anyhow::{Context, Result, bail};
 
 const SCHEMA: &str = include_str!("schema.sql");
 const DATA: &str = include_str!("data.sql");
+const DRIFT: &str = include_str!("drift.sql");
+const COPIES: &str = include_str!("copies.sql");
 
 pub(super) struct Database {
     /// The address of the server, up to the slash before the database's name.
@@ -46,6 +48,20 @@ impl Database {
 
     pub(super) fn fill(&self) -> Result<()> {
         self.run(DATA)
+    }
+
+    /// Gives one row in `n` other values.
+    pub(super) fn drift(&self, n: u32) -> Result<()> {
+        self.run(&DRIFT.replace("{n}", &n.to_string()))
+    }
+
+    /// Reference of a sync in which every row differs. Returns seconds.
+    pub(super) fn copy_into(&self, full: &Self) -> Result<f64> {
+        let psql = self.bin.join("psql").display().to_string();
+        let script = COPIES.replace("{psql}", &psql).replace("{source}", &self.url());
+        let started = Instant::now();
+        full.run(&script)?;
+        Ok(started.elapsed().as_secs_f64())
     }
 
     pub(super) fn truncate(&self) -> Result<()> {

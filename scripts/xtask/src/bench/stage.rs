@@ -6,13 +6,16 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
+use super::link;
 use super::postgres::Database;
 use crate::paths::Paths;
 
 const SOURCE: &str = "Source";
+/// A second node beside the target's database, which reaches the source over a slow link.
+const FAR: &str = "Far target";
 const TARGET: &str = "Target";
 const TOKEN: &str = "bench-token";
 const KEY: &str = "bench-registration-key";
@@ -20,10 +23,11 @@ const DATABASE: &str = "bench";
 
 pub(super) struct Stage {
     // In the order in which they have to go: nodes before their servers.
-    pub(super) nodes: [Service; 2],
+    pub(super) nodes: [Service; 3],
     pub(super) source: Database,
     pub(super) target: Database,
     target_url: String,
+    far_url: String,
     tandem: PathBuf,
     _servers: Service,
     _folder: Folder,
@@ -88,10 +92,16 @@ impl Stage {
         };
         let nodes = [
             serve(TARGET, ports[0], &target, &format!("{SOURCE}={}", url(ports[1])))?,
-            serve(SOURCE, ports[1], &source, TARGET)?,
+            serve(SOURCE, ports[1], &source, &format!("{TARGET},{FAR}"))?,
+            serve(
+                FAR,
+                ports[2],
+                &target,
+                &format!("{SOURCE}=http://{}", link::open(([127, 0, 0, 1], ports[1]).into())?),
+            )?,
         ];
-        let target_url = url(ports[0]);
-        Ok(Self { nodes, source, target, target_url, tandem, _servers: servers, _folder: folder })
+        let (target_url, far_url) = (url(ports[0]), url(ports[2]));
+        Ok(Self { nodes, source, target, target_url, far_url, tandem, _servers: servers, _folder: folder })
     }
 
     /// Nothing of the work before is left to be done in the next measurement.
@@ -102,9 +112,18 @@ impl Stage {
 
     /// As a script does it: from the start of the command to its end, verification included.
     pub(super) fn pull(&self) -> Result<Sync> {
+        self.pull_by(&self.target_url)
+    }
+
+    /// The same from a target that reaches the source over a slow link.
+    pub(super) fn pull_slowly(&self) -> Result<Sync> {
+        self.pull_by(&self.far_url)
+    }
+
+    fn pull_by(&self, target_url: &str) -> Result<Sync> {
         let started = Instant::now();
         let output = Command::new(&self.tandem)
-            .args(["sync", "pull", SOURCE, "--json", "--node", &self.target_url])
+            .args(["sync", "pull", SOURCE, "--json", "--node", target_url])
             .env("TANDEM_API_TOKEN", TOKEN)
             .output()
             .context("cannot run tandem sync")?;
@@ -183,9 +202,12 @@ impl Drop for Service {
     }
 }
 
-fn free_ports() -> Result<[u16; 2]> {
-    // Both are held until both are known, so that they differ.
-    let first = TcpListener::bind("127.0.0.1:0")?;
-    let second = TcpListener::bind("127.0.0.1:0")?;
-    Ok([first.local_addr()?.port(), second.local_addr()?.port()])
+fn free_ports() -> Result<[u16; 3]> {
+    // All are held until all are known, so that they differ.
+    let held = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0"));
+    let mut ports = [0; 3];
+    for (port, listener) in ports.iter_mut().zip(&held) {
+        *port = listener.as_ref().map_err(|error| anyhow!("no free port: {error}"))?.local_addr()?.port();
+    }
+    Ok(ports)
 }

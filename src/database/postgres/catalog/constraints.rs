@@ -43,6 +43,12 @@ pub(super) async fn foreign_keys_of(
     sqlx::query(
         r#"select k.conrelid::bigint as oid, k.conname::text as name,
                   pn.nspname::text as parent_schema, p.relname::text as parent_name,
+                  k.confdeltype::text as on_delete, k.confupdtype::text as on_update, k.confmatchtype = 'f' as is_full,
+                  k.condeferrable as is_deferrable, k.condeferred as is_deferred,
+                  -- SET NULL of some columns: 15; periods and NOT ENFORCED: 18.
+                  coalesce((to_jsonb(k) ->> 'conperiod')::bool, false)
+                      or not coalesce((to_jsonb(k) ->> 'conenforced')::bool, true)
+                      or to_jsonb(k) ->> 'confdelsetcols' is not null as is_special,
                   (select array_agg(a.attname::text order by u.place)
                    from unnest(k.conkey) with ordinality u(number, place)
                    join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.number) as columns,

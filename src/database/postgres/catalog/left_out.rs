@@ -1,11 +1,11 @@
 //! What exists and is never synced, each with its reason: silence would be taken for completeness.
 
 use sqlx::Row as _;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgRow};
 
 use super::super::super::{DatabaseError, LARGE_OBJECTS, skipped};
 use super::super::error::doing;
-use crate::catalog::Finding;
+use crate::catalog::{Finding, TableName};
 use crate::model::Skipped;
 
 pub(super) async fn read(connection: &mut PgConnection) -> Result<Vec<Skipped>, DatabaseError> {
@@ -43,9 +43,11 @@ pub(super) async fn read(connection: &mut PgConnection) -> Result<Vec<Skipped>, 
     Ok(list)
 }
 
-/// Partitions whose rows a backup does not hold, although they are rows of a table that it does hold.
+/// Partitions whose rows a backup does not hold, although they are rows of a table that it does hold: of all but the
+/// tables in `left_out`.
 pub(in super::super) async fn partitions_elsewhere(
     connection: &mut PgConnection,
+    left_out: &[String],
 ) -> Result<Vec<Finding>, DatabaseError> {
     let rows = sqlx::query(
         r#"select n.nspname || '.' || c.relname as name, rn.nspname || '.' || r.relname as root,
@@ -55,9 +57,10 @@ pub(in super::super) async fn partitions_elsewhere(
            join pg_class r on r.oid = pg_partition_root(c.oid)
            join pg_namespace rn on rn.oid = r.relnamespace
            where c.relispartition and (c.relkind = 'f' or c.relkind = 'r' and c.relpersistence = 'u')
-             and rn.nspname <> 'tandem'
+             and rn.nspname <> 'tandem' and rn.nspname || '.' || r.relname <> all($1)
            order by 1"#,
     )
+    .bind(left_out)
     .fetch_all(connection)
     .await
     .map_err(doing("read the partitions"))?;
@@ -94,4 +97,27 @@ pub(in super::super) async fn disordered_partition(
     .fetch_optional(connection)
     .await
     .map_err(doing("read the columns of the partitions"))
+}
+
+/// The tables of these full names, and the partitions of those that have some.
+pub(in super::super) async fn with_partitions(
+    connection: &mut PgConnection,
+    names: &[String],
+) -> Result<Vec<TableName>, DatabaseError> {
+    let rows = sqlx::query(
+        r#"select n.nspname::text as schema, c.relname::text as name
+           from pg_class c
+           join pg_namespace n on n.oid = c.relnamespace
+           left join pg_class r on r.oid = pg_partition_root(c.oid)
+           left join pg_namespace rn on rn.oid = r.relnamespace
+           where c.relkind in ('r', 'p')
+             and coalesce(rn.nspname || '.' || r.relname, n.nspname || '.' || c.relname) = any($1)
+           order by 1, 2"#,
+    )
+    .bind(names)
+    .fetch_all(connection)
+    .await
+    .map_err(doing("read the partitions"))?;
+    let name = |row: &PgRow| TableName::new(row.get::<String, _>("schema"), row.get::<String, _>("name"));
+    Ok(rows.iter().map(name).collect())
 }

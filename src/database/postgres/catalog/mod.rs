@@ -1,5 +1,6 @@
 //! pg_catalog -> our catalog.
 
+mod blueprints;
 mod constraints;
 mod left_out;
 mod types;
@@ -9,11 +10,11 @@ use std::collections::HashMap;
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
-pub(super) use left_out::{disordered_partition, partitions_elsewhere};
+pub(super) use left_out::{disordered_partition, partitions_elsewhere, with_partitions};
 
 use super::super::{DatabaseError, skipped as skip};
 use super::error::doing;
-use crate::catalog::{Catalog, Column, ForeignKey, Identity, Table, TableName, Unique};
+use crate::catalog::{Action, Catalog, Column, ForeignKey, Identity, Table, TableName, Terms, Unique};
 
 /// Reads what the connection's transaction sees.
 pub(super) async fn read(connection: &mut PgConnection) -> Result<Catalog, DatabaseError> {
@@ -52,6 +53,7 @@ pub(super) async fn read(connection: &mut PgConnection) -> Result<Catalog, Datab
             table.unstoppable.push(row.get("title"));
         }
     }
+    let blueprints = blueprints::read(connection, &oids, &tables).await?;
     let mut skipped = left_out::read(connection).await?;
     let (tables, bare): (Vec<Table>, Vec<Table>) =
         tables.into_iter().partition(|table| table.columns.iter().any(|column| !column.generated));
@@ -62,7 +64,15 @@ pub(super) async fn read(connection: &mut PgConnection) -> Result<Catalog, Datab
         types: types::read(connection).await?,
         extensions: types::extensions(connection).await?,
         skipped,
+        blueprints,
+        type_plans: types::plans(connection).await?,
+        routines: types::routines(connection).await?,
     })
+}
+
+/// The names of the tables alone.
+pub(super) async fn names(connection: &mut PgConnection) -> Result<Vec<TableName>, DatabaseError> {
+    Ok(tables_in(connection).await?.iter().map(|row| table(row).name).collect())
 }
 
 fn table(row: &PgRow) -> Table {
@@ -113,6 +123,24 @@ fn foreign_key(row: &PgRow) -> ForeignKey {
         columns: row.get("columns"),
         parent: TableName::new(row.get::<String, _>("parent_schema"), row.get::<String, _>("parent_name")),
         parent_columns: row.get("parent_columns"),
+        terms: Terms {
+            on_delete: action(row.get("on_delete")),
+            on_update: action(row.get("on_update")),
+            full: row.get("is_full"),
+            deferrable: row.get("is_deferrable"),
+            deferred: row.get("is_deferred"),
+            special: row.get("is_special"),
+        },
+    }
+}
+
+fn action(letter: &str) -> Action {
+    match letter {
+        "r" => Action::Restrict,
+        "c" => Action::Cascade,
+        "n" => Action::SetNull,
+        "d" => Action::SetDefault,
+        _ => Action::NoAction,
     }
 }
 

@@ -1,26 +1,40 @@
 //! The line between the two nodes: numbered messages and answers, whichever of the two can call the other.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::super::session::Session;
-use crate::model::{Code, SyncError};
+use super::session::Session;
+use crate::model::{Code, SyncError, text};
 use crate::peer::{Client, PeerError};
 
 /// A call is answered within this time, if only by "not yet".
 const PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A message that cannot be brought to the other node for so long never will be.
+const GIVEN_UP: Duration = Duration::from_secs(60);
+/// What a peer takes in one request, with some room.
+const LONGEST_MESSAGE: usize = 15 << 20;
+
+/// What the nodes talk about, and so how it is written down and to which address it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Talk {
+    /// Which rows differ: short, in bytes.
+    Delta,
+    /// The rows themselves, in JSON.
+    Rows,
+}
 
 /// A numbered message of the caller, or the answer to it.
-pub(in super::super) type Numbered = Option<(u32, Bytes)>;
+pub(super) type Numbered = Option<(u32, Bytes)>;
 
 /// One node's end. Messages go to and fro, one at a time.
-pub(in super::super) struct Line<'a> {
+pub(super) struct Line<'a> {
     session: &'a Session,
+    talk: Talk,
     number: u32,
     end: End<'a>,
     bytes: u64,
@@ -36,12 +50,12 @@ enum End<'a> {
 }
 
 impl<'a> Line<'a> {
-    pub(in super::super) fn calling(session: &'a Session, client: &'a Client) -> Self {
-        Self { session, number: 0, end: End::Calls { client, answer: None }, bytes: 0 }
+    pub(super) fn calling(session: &'a Session, client: &'a Client, talk: Talk) -> Self {
+        Self { session, talk, number: 0, end: End::Calls { client, answer: None }, bytes: 0 }
     }
 
-    pub(in super::super) fn called(session: &'a Session) -> Self {
-        Self { session, number: 0, end: End::IsCalled, bytes: 0 }
+    pub(super) fn called(session: &'a Session, talk: Talk) -> Self {
+        Self { session, talk, number: 0, end: End::IsCalled, bytes: 0 }
     }
 
     pub(super) fn calls(&self) -> bool {
@@ -49,12 +63,12 @@ impl<'a> Line<'a> {
     }
 
     pub(super) async fn say(&mut self, message: &impl Serialize) -> Result<(), SyncError> {
-        let bytes = postcard::to_stdvec(message).map(Bytes::from).map_err(|cause| self.nonsense(&cause))?;
+        let bytes = self.write(message)?;
         self.bytes += bytes.len() as u64;
         match &mut self.end {
             End::Calls { client, answer } => {
                 self.number += 1;
-                *answer = Some(call(self.session, client, self.number, bytes).await?);
+                *answer = Some(call(self.session, client, self.talk, self.number, bytes).await?);
             }
             End::IsCalled => {
                 self.session.answered.send_replace(Some((self.number, bytes)));
@@ -86,7 +100,26 @@ impl<'a> Line<'a> {
         };
         self.bytes += bytes.len() as u64;
         self.session.progress.touch();
-        postcard::from_bytes(&bytes).map_err(|cause| self.nonsense(&cause))
+        match self.talk {
+            Talk::Delta => postcard::from_bytes(&bytes).map_err(|cause| self.nonsense(&cause)),
+            Talk::Rows => serde_json::from_slice(&bytes).map_err(|cause| self.nonsense(&cause)),
+        }
+    }
+
+    fn write(&self, message: &impl Serialize) -> Result<Bytes, SyncError> {
+        let written = match self.talk {
+            Talk::Delta => postcard::to_stdvec(message).map_err(|cause| self.nonsense(&cause))?,
+            Talk::Rows => serde_json::to_vec(message).map_err(|cause| self.nonsense(&cause))?,
+        };
+        if written.len() > LONGEST_MESSAGE {
+            let length = text::bytes(written.len() as u64);
+            return Err(SyncError::new(
+                Code::Refused,
+                format!("One message would be {length} long, more than a server takes."),
+            )
+            .hint("Take the method backup: it has no limit for a row, or for the number of tables."));
+        }
+        Ok(written.into())
     }
 
     /// Said and heard so far.
@@ -104,14 +137,29 @@ impl<'a> Line<'a> {
 }
 
 /// Asks until there is an answer, however often the connection breaks: a number is answered once, and always the same.
-async fn call(session: &Session, client: &Client, number: u32, bytes: Bytes) -> Result<Bytes, SyncError> {
+async fn call(
+    session: &Session,
+    client: &Client,
+    talk: Talk,
+    number: u32,
+    bytes: Bytes,
+) -> Result<Bytes, SyncError> {
     let mut pause = Duration::from_millis(100);
+    let mut answered = Instant::now();
     loop {
-        match client.delta(&session.id, number, bytes.clone()).await {
+        let asked = match talk {
+            Talk::Delta => client.delta(&session.id, number, bytes.clone()).await,
+            Talk::Rows => client.rows(&session.id, number, bytes.clone()).await,
+        };
+        match asked {
             Ok(Some(answer)) => return Ok(answer),
             // It works on it, and its own watchdog guards that.
-            Ok(None) => session.progress.touch(),
-            Err(error) if error.is_passing() || error.is_not_found() => {
+            Ok(None) => {
+                session.progress.touch();
+                answered = Instant::now();
+            }
+            // Reports, which are short, may come through all the time.
+            Err(error) if (error.is_passing() || error.is_not_found()) && answered.elapsed() < GIVEN_UP => {
                 tracing::debug!(%error, "a message about rows was not answered");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
@@ -122,7 +170,7 @@ async fn call(session: &Session, client: &Client, number: u32, bytes: Bytes) -> 
 }
 
 /// The called node's part: hands message `number` to the session's work. None when the answer takes longer.
-pub(in super::super) async fn exchange(
+pub(super) async fn exchange(
     session: &Session,
     number: u32,
     message: Bytes,
