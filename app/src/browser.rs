@@ -28,9 +28,9 @@ pub fn ticked(name: &str) -> Vec<String> {
             use wasm_bindgen::JsCast;
             node.dyn_into::<web_sys::Element>().ok()?.get_attribute("value")
         };
-        return boxes
+        boxes
             .map(|boxes| (0..boxes.length()).filter_map(|index| value(boxes.item(index)?)).collect())
-            .unwrap_or_default();
+            .unwrap_or_default()
     }
     #[cfg(not(feature = "hydrate"))]
     Vec::new()

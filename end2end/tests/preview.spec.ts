@@ -36,7 +36,7 @@ test('the preview counts what the sync then does, survives a reload, and writes 
   expect([result!.inserted, result!.updated, result!.deleted, result!.unchanged]).toEqual(numbers.slice(0, 4));
 });
 
-test('a table unfolds to its rows, marks those that are newer here, and chosen ones go alone', async ({ panel, page, servers }) => {
+test('a table unfolds to its rows, marks those that are newer, and chosen ones go alone', async ({ panel, page, servers }) => {
   // Four looks of a long page.
   test.setTimeout(180_000);
   const { target, source } = servers;
@@ -60,10 +60,10 @@ test('a table unfolds to its rows, marks those that are newer here, and chosen o
 
   await expect(page.getByText(`3 rows of ${target.name} are newer than what would replace them.`)).toBeVisible();
   const customers = page.locator('.changes > li').filter({ hasText: /^customers/ });
-  await expect(customers).toContainText('2 newer here');
+  await expect(customers).toContainText('2 newer');
   for (const summary of await page.locator('.changes summary').all()) await summary.click();
   const row = customers.getByRole('row').filter({ has: page.getByRole('checkbox', { name: /^id 2 / }) });
-  await expect(row).toContainText('newer here');
+  await expect(row).toContainText('newer');
   await expect(customers.getByRole('row', { name: /^full_name/ }).first()).toContainText('(here)');
   await expectGoodLooks(page, 'preview-rows');
 
@@ -98,7 +98,6 @@ test('a push is previewed with the other server as the one that would change', a
 });
 
 test('while it runs it is worded as a preview and can be cancelled', async ({ panel, page, servers: { target, source } }) => {
-  test.setTimeout(180_000);
   await inSync(target, source);
   const lock = await heldInBackup(source);
   await panel.open();
@@ -108,13 +107,24 @@ test('while it runs it is worded as a preview and can be cancelled', async ({ pa
   await expect(page.getByRole('heading', { name: 'Preview', level: 1 })).toBeVisible();
   await expect(page.getByText('Nothing is written', { exact: true })).toBeVisible();
   await expect(page.getByRole('region', { name: 'Progress' }).getByRole('listitem')).toHaveCount(3);
-  await expectGoodLooks(page, 'preview-running');
   await panel.cancel.click();
   await expect(panel.dialog).toContainText('Nothing was written, and nothing will be.');
   await panel.dialog.getByRole('button', { name: 'Cancel preview' }).click();
 
   await expect(panel.status).toContainText(/cancelled/i);
   await lock.release();
+});
+
+test('a preview that runs looks good', async ({ panel, page, servers: { target, source } }) => {
+  test.setTimeout(180_000);
+  await inSync(target, source);
+  const lock = await heldInBackup(source);
+  const session = await startPreview(target, 'pull', source.name);
+  await expect(page.getByRole('heading', { name: 'Preview', level: 1 })).toBeVisible();
+  await expect(panel.cancel).toBeVisible();
+  await expectGoodLooks(page, 'preview-running');
+  await lock.release();
+  await ended(target, session);
 });
 
 test('what would refuse the sync is said with its remedy, and it cannot be started', async ({ panel, page, servers }) => {
@@ -133,6 +143,8 @@ test('what would refuse the sync is said with its remedy, and it cannot be start
   await expect(page.getByRole('button', { name: 'Start this sync' })).toHaveAccessibleDescription(/would refuse/);
   await expectGoodLooks(page, 'preview-blocked');
   await sql(source.database_url, 'alter table products drop column shelf');
+  // Both servers are free again.
+  await inSync(target, source);
 });
 
 test('the preview and its options look good', async ({ panel, page, servers: { target, source } }) => {
@@ -143,9 +155,9 @@ test('the preview and its options look good', async ({ panel, page, servers: { t
   await panel.choosing();
   await page.locator('summary').filter({ hasText: 'Options' }).click();
   await expectGoodLooks(page, 'full-sync-options');
+  // Who watches a preview, whoever started it, is taken to what it has found.
   const session = await startPreview(target, 'pull', source.name);
-  await ended(target, session);
-  await panel.open(`/history/${session}`);
-  await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+  await page.waitForURL(new RegExp(`/history/${session}`));
+  await expect(page.getByRole('heading', { name: `Changes in ${target.name}` })).toBeVisible();
   await expectGoodLooks(page, 'preview');
 });

@@ -1,19 +1,20 @@
 //! The other end of a sync that a peer has started: the source of its pull, the target of its push.
 
+use std::sync::Arc;
+
 use super::errors::internal;
 use super::line::{Line, Talk};
 use super::session::{Outcome, Session};
 use super::{rows, source, target};
 use crate::archive::SpoolWriter;
-use crate::model::{SyncError, SyncStatus};
+use crate::database::Snapshot;
+use crate::model::{Kind, SyncError, SyncStatus};
 
 /// A peer pulls from us: the backup, the digests, and then its word on how it ended.
 pub(super) async fn serve_backup(session: &Session) -> Result<Outcome, SyncError> {
-    let snapshot = if session.sends_rows() {
-        rows::offer(session, Line::called(session, Talk::Rows)).await?
-    } else {
-        let line = session.looks_for_differences().then(|| Line::called(session, Talk::Delta));
-        source::back_up(session, writer(session).await?, line).await?
+    let snapshot = tokio::select! {
+        snapshot = offer(session) => snapshot?,
+        ended = refused_preview(session) => return Ok(Outcome::of_peer(ended?)),
     };
     if session.verifies() {
         source::digests(session, &*snapshot).await?;
@@ -33,6 +34,22 @@ pub(super) async fn restore_upload(session: &Session) -> Result<Outcome, SyncErr
     let line = session.looks_for_differences().then(|| Line::called(session, Talk::Delta));
     let difference = target::difference(session, line).await?;
     target::restore(session, session.spool()?, difference).await
+}
+
+async fn offer(session: &Session) -> Result<Arc<dyn Snapshot>, SyncError> {
+    if session.sends_rows() {
+        return rows::offer(session, Line::called(session, Talk::Rows)).await;
+    }
+    let line = session.looks_for_differences().then(|| Line::called(session, Talk::Delta));
+    source::back_up(session, writer(session).await?, line).await
+}
+
+/// A preview can end before all has travelled: when it finds that a sync would be refused.
+async fn refused_preview(session: &Session) -> Result<SyncStatus, SyncError> {
+    match session.kind() {
+        Kind::Preview => starter_ended(session).await,
+        Kind::Sync | Kind::Undo => std::future::pending().await,
+    }
 }
 
 /// Taken away, so that no byte of an upload comes between.

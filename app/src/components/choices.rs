@@ -9,7 +9,7 @@ use crate::live::use_live;
 /// Label, what it means, whether it is set, and how it is set.
 type Choice = (&'static str, &'static str, fn(&SyncOptions) -> bool, fn(&mut SyncOptions));
 
-const SWITCHES: [Choice; 3] = [
+const SWITCHES: [Choice; 4] = [
     ("Compress", "zstd, about a fifth of the bytes", |set| set.compress, |set| set.compress = !set.compress),
     (
         "Verify after sync",
@@ -18,6 +18,12 @@ const SWITCHES: [Choice; 3] = [
         |set| set.verify = !set.verify,
     ),
     ("Keep for undo", "What is replaced is kept for some days", |set| set.undo, |set| set.undo = !set.undo),
+    (
+        "Without demo data",
+        "Demo businesses and all that hangs on them are left out",
+        |set| set.scope.without_demo,
+        |set| set.scope.without_demo = !set.scope.without_demo,
+    ),
 ];
 
 const DELETES: [Choice; 2] = [
@@ -55,7 +61,7 @@ const CONFLICTS: [Choice; 4] = [
         |set| set.conflicts = ConflictPolicy::Source,
     ),
     (
-        "The row here wins",
+        "The existing row wins",
         "It keeps its value, the incoming row gives way",
         |set| set.conflicts == ConflictPolicy::Target,
         |set| set.conflicts = ConflictPolicy::Target,
@@ -77,6 +83,40 @@ const REFUSED: [Choice; 2] = [
     ),
 ];
 
+/// Id, label, what it means, and how its text is read and taken.
+type Field = (&'static str, &'static str, &'static str, fn(&Scope) -> String, fn(&mut Scope, &str));
+
+const FIELDS: [Field; 4] = [
+    (
+        "include",
+        "Only these tables",
+        "Names with *, separated by spaces",
+        |scope| scope.include.join(" "),
+        |scope, text| scope.include = globs(text),
+    ),
+    (
+        "exclude",
+        "Not these tables",
+        "As audit_* or tmp_*, separated by spaces",
+        |scope| scope.exclude.join(" "),
+        |scope, text| scope.exclude = globs(text),
+    ),
+    (
+        "business",
+        "Only one business",
+        "Its key; empty takes all of them",
+        |scope| scope.business.clone().unwrap_or_default(),
+        |scope, text| scope.business = Some(text.trim().to_owned()).filter(|key| !key.is_empty()),
+    ),
+    (
+        "audit-limit",
+        "Rows of audit tables",
+        "So many of the newest; empty takes all",
+        |scope| scope.audit_limit.map(|limit| limit.to_string()).unwrap_or_default(),
+        |scope, text| scope.audit_limit = text.trim().parse().ok(),
+    ),
+];
+
 #[component]
 pub fn Choices(draft: Draft, target: Signal<String>) -> impl IntoView {
     let named = |text: &'static str| view! { {text} }.into_any();
@@ -86,8 +126,7 @@ pub fn Choices(draft: Draft, target: Signal<String>) -> impl IntoView {
             {group(draft, "radio", "deletes", view! { "Rows only " {target} " has" }.into_any(), &DELETES)}
             {group(draft, "radio", "conflicts", named("Unique values that are taken"), &CONFLICTS)}
             {group(draft, "radio", "row-errors", named("Rows that are refused"), &REFUSED)}
-            {globs(draft, "include", "Only these tables", |scope| &mut scope.include)}
-            {globs(draft, "exclude", "Not these tables", |scope| &mut scope.exclude)}
+            {FIELDS.iter().map(|field| text_field(draft, field)).collect_view()}
         </div>
     }
     .into_any()
@@ -127,38 +166,33 @@ fn group(
     .into_any()
 }
 
-/// Names of tables with `*`, separated by commas or spaces.
-fn globs(
-    draft: Draft,
-    id: &'static str,
-    label: &'static str,
-    of: fn(&mut Scope) -> &mut Vec<String>,
-) -> AnyView {
-    let set = move || of(&mut draft.options.get().scope).join(" ");
+fn text_field(draft: Draft, (id, label, why, read, take): &'static Field) -> AnyView {
+    let set = move || read(&draft.options.read().scope);
     let take = move |event: leptos::ev::Event| {
-        let names = event_target_value(&event);
-        let names = names.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
-        draft.options.update(|options| *of(&mut options.scope) = names);
+        draft.options.update(|options| take(&mut options.scope, &event_target_value(&event)));
     };
     let live = use_live();
-    let why = format!("{id}-why");
+    let why_id = format!("{id}-why");
     view! {
         <div class="field">
-            <label class="options__name" for=id>{label}</label>
+            <label class="options__name" for=*id>{*label}</label>
             <input
                 class="input"
-                id=id
-                placeholder="audit_* tmp_*"
+                id=*id
                 spellcheck="false"
                 autocapitalize="off"
-                aria-describedby=why.clone()
+                aria-describedby=why_id.clone()
                 disabled=move || live.is_deaf()
                 value=set
                 prop:value=set
                 on:change=take
             />
-            <span class="note" id=why>"Names with *, separated by spaces"</span>
+            <span class="note" id=why_id>{*why}</span>
         </div>
     }
     .into_any()
+}
+
+fn globs(text: &str) -> Vec<String> {
+    text.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }

@@ -28,7 +28,7 @@ pub(super) fn panel(tables: &[TablePreview], names: (&str, &str)) -> AnyView {
 
 fn line(table: &TablePreview, most: u64, names: (&str, &str)) -> AnyView {
     let newer = (table.newer > 0).then(|| {
-        view! { <span class="badge badge--warn">{format!("{} newer here", format::count(table.newer))}</span> }
+        view! { <span class="badge badge--warn">{format!("{} newer", format::count(table.newer))}</span> }
     });
     view! {
         <li>

@@ -12,8 +12,10 @@ const CUT: usize = 200;
 pub(super) fn of(table: &TablePreview, (source, target): (&str, &str)) -> AnyView {
     let newer = table.newer_by.as_ref().filter(|_| table.newer > 0).map(|by| {
         let rows = match table.newer {
-            1 => "1 row here is newer than what would replace it".to_owned(),
-            many => format!("{} rows here are newer than what would replace them", format::count(many)),
+            1 => format!("1 row of {target} is newer than what would replace it"),
+            many => {
+                format!("{} rows of {target} are newer than what would replace them", format::count(many))
+            }
         };
         view! { <p class="panel__body soft"><b>{rows}</b>{format!(", says the column {by}.")}</p> }
     });
@@ -55,7 +57,7 @@ fn whole(table: &TablePreview, row: &RowPreview) -> AnyView {
         }
         _ => word.to_owned(),
     };
-    let newer = row.newer.then(|| view! { " " <span class="badge badge--warn">"newer here"</span> });
+    let newer = row.newer.then(|| view! { " " <span class="badge badge--warn">"newer"</span> });
     let values = match row.change {
         Change::Update => row.values.iter().map(update).collect_view().into_any(),
         _ => view! { <tr><td colspan="3"><dl class="values">{row.values.iter().map(value).collect_view()}</dl></td></tr> }
