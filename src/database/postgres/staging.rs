@@ -283,6 +283,7 @@ impl Staging for PostgresStaging {
     }
 
     async fn choose(&mut self, index: usize, keys: &[Vec<String>]) -> Result<(), DatabaseError> {
+        self.settle().await?;
         let merge = self.merge().await?;
         choose::rows(&mut merge.connection, &merge.targets[index], keys).await
     }
