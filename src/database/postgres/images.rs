@@ -9,11 +9,12 @@ use sqlx::postgres::{PgConnection, PgPool};
 
 use super::super::{DatabaseError, Kept};
 use super::error::doing;
+use super::set_aside::of;
 use super::statements::Target;
 use crate::catalog::TableName;
 use crate::clock::now_us;
 use crate::model::SessionId;
-use crate::sql::{Ident, Sql, join, sql};
+use crate::sql::{Ident, Sql, join, names, sql};
 
 /// Of one session: the images of all tables.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub(super) struct Imaged {
     pub(super) table: TableName,
     /// The stored columns, in the order of the images.
     pub(super) columns: Vec<String>,
+    /// The columns by which rows that were inserted are known.
+    pub(super) key: Vec<String>,
     /// All that the transaction wrote was inserted, and no key of it was kept.
     pub(super) all_new: bool,
 }
@@ -78,8 +81,8 @@ impl Images {
 
     /// `statement` deletes rows and keeps what they were.
     pub(super) fn deleting(&self, place: usize, target: &Target, fate: Fate, statement: &Sql) -> Sql {
-        let columns = join(", ", target.stored.iter().map(|column| sql("t.{}", &[&Ident(column)])));
-        let image = image("gone", target.stored.iter().map(|column| (column, true)));
+        let columns = of("t", &target.stored);
+        let image = image("gone", &target.stored);
         sql(
             "with gone as ({} returning {}) insert into {} select {}, {}, {} from gone",
             &[statement, &columns, &self.table, &number(place), &fate.literal(), &image],
@@ -89,7 +92,7 @@ impl Images {
     /// Keeps the rows of `rows`, a relation `t` with whatever joins, and a condition. A row that this transaction has
     /// written before has been kept as it was.
     pub(super) fn keeping(&self, place: usize, target: &Target, rows: &Sql) -> Sql {
-        let image = image("t", target.stored.iter().map(|column| (column, true)));
+        let image = image("t", &target.stored);
         sql(
             "insert into {} select {}, {}, {} from {} and t.xmin <> pg_current_xact_id()::xid",
             &[&self.table, &number(place), &Fate::Replaced.literal(), &image, rows],
@@ -99,8 +102,7 @@ impl Images {
     /// `statement` inserts rows and keeps their keys. For tables with a key.
     pub(super) fn inserting(&self, place: usize, target: &Target, statement: &Sql) -> Sql {
         let key = target.table.key();
-        let columns = join(", ", key.iter().map(|column| sql("{}", &[&Ident(column)])));
-        let image = image("new", target.stored.iter().map(|column| (column, key.contains(column))));
+        let (columns, image) = (names(key), image("new", key));
         sql(
             "with new as ({} returning {}) insert into {} select {}, {}, {} from new",
             &[statement, &columns, &self.table, &number(place), &Fate::Inserted.literal(), &image],
@@ -218,14 +220,9 @@ async fn forget(pool: &PgPool, session: &SessionId) -> Result<(), DatabaseError>
     transaction.commit().await.map_err(what())
 }
 
-/// The text of a record; a column that is not taken is null in it.
-fn image<'a>(alias: &'static str, columns: impl Iterator<Item = (&'a String, bool)>) -> Sql {
-    let alias = sql(alias, &[]);
-    let values = columns.map(|(column, taken)| match taken {
-        true => sql("{}.{}", &[&alias, &Ident(column)]),
-        false => sql("null", &[]),
-    });
-    sql("row({})::text", &[&join(", ", values)])
+/// The text of a record.
+fn image(alias: &'static str, columns: &[String]) -> Sql {
+    sql("row({})::text", &[&of(alias, columns)])
 }
 
 fn number(place: usize) -> i64 {

@@ -59,6 +59,9 @@ pub(super) fn incoming(catalog: &Catalog, kept: &Kept) -> Result<Vec<Incoming>, 
     let incoming = kept.tables.values().map(|imaged| {
         let changed = || DatabaseError::Changed { table: imaged.table.clone() };
         let table = catalog.table(&imaged.table).ok_or_else(changed)?;
+        if table.key() != imaged.key {
+            return Err(changed());
+        }
         if !imaged.columns.iter().all(|column| table.column(column).is_some_and(|column| !column.generated)) {
             return Err(changed());
         }
@@ -82,6 +85,7 @@ pub(super) async fn stage(
     let (mut rows, mut left_alone, mut left_alone_rows) = (Vec::new(), 0, Vec::new());
     for (target, (&place, imaged)) in merge.targets.iter().zip(&kept.tables) {
         let table = Table { kept, place: i64::try_from(place).unwrap_or(i64::MAX), imaged, target };
+        table.make_keys(&mut merge.connection).await?;
         table.bring_back(&mut merge.connection, force).await?;
         table.mark_inserted(&mut merge.connection, force).await?;
         if !force {
@@ -100,18 +104,32 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    /// The images of one kind as rows of the staging table's type.
+    /// The images of one kind as rows of the staging table's type, or of its keys'.
     fn images(&self, fate: Fate) -> Sql {
+        let kind = if fate == Fate::Inserted { self.keys() } else { self.target.stage.clone() };
         // Without the limit of zero the text would be read once for each column.
         sql(
             "(select (i.image).* from (select image::{} as image from {} where place = {} and kind = {} offset 0) i)",
-            &[&self.target.stage, &self.kept.images, &self.place, &fate.literal()],
+            &[&kind, &self.kept.images, &self.place, &fate.literal()],
         )
     }
 
     /// `t` is as the sync left it.
     fn is_untouched(&self) -> Sql {
         sql("t.xmin = any({}::text::xid[])", &[&Literal(&self.kept.writers)])
+    }
+
+    /// A table of the key's columns alone, for its type.
+    fn keys(&self) -> TableName {
+        TableName::new("tandem", format!("{}_key", self.target.stage.name))
+    }
+
+    async fn make_keys(&self, connection: &mut PgConnection) -> Result<(), DatabaseError> {
+        let statement = sql(
+            "create unlogged table {} as select {} from {} with no data",
+            &[&self.keys(), &names(&self.imaged.key), &self.imaged.table],
+        );
+        if self.has_key() { self.run(connection, statement).await } else { Ok(()) }
     }
 
     fn has_key(&self) -> bool {

@@ -158,7 +158,8 @@ impl PostgresMerge {
         if rows > 0 {
             let target = &self.targets[index];
             let (table, columns) = (target.table.name.clone(), target.stored.clone());
-            let imaged = self.imaged.entry(index).or_insert(Imaged { table, columns, all_new });
+            let key = target.table.key().to_vec();
+            let imaged = self.imaged.entry(index).or_insert(Imaged { table, columns, key, all_new });
             imaged.all_new |= all_new;
         }
     }
