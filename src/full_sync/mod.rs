@@ -75,8 +75,7 @@ impl FullSync {
         let data_dir = &self.node.config.data_dir;
         let unusable = |cause: std::io::Error| errors::spool_failed(data_dir, &cause);
         crate::spool_dir::prepare(data_dir).await.map_err(unusable)?;
-        self.node.database.expire().await?;
-        self.node.store.expire_quarantine().await?;
+        expire(&self.node).await?;
         if self.node.database.sweep().await? {
             crate::spool_dir::sweep(data_dir).await.map_err(unusable)?;
             for status in self.node.store.close_orphans().await? {
@@ -263,7 +262,11 @@ impl FullSync {
         let slot = self.slot.clone();
         let task = self.tasks.spawn(work);
         self.tasks.spawn(async move {
+            let node = session.node.clone();
             let ended = supervise::supervise(session, task).await;
+            if let Err(error) = expire(&node).await {
+                tracing::warn!(%error, "what was kept for an undo is not dropped yet; the next sync or start tries again");
+            }
             slot.free();
             ended.show();
         });
@@ -315,6 +318,12 @@ impl FullSync {
             elapsed_ms: 0,
         }
     }
+}
+
+/// Drops what was kept of earlier syncs for long enough.
+async fn expire(node: &Node) -> Result<(), SyncError> {
+    node.database.expire().await?;
+    Ok(node.store.expire_quarantine().await?)
 }
 
 fn new_id() -> SessionId {

@@ -1,7 +1,10 @@
 //! A sync that stops before it writes: everything up to the transaction is real, so what it counts is what would happen.
 
 use super::session::{Outcome, Session};
-use crate::model::{Code, Phase, Preview, PreviewFinding, Step, SyncError, TableDigest, TablePreview, text};
+use crate::model::{
+    Code, ConflictPolicy, Phase, Preview, PreviewFinding, RowErrors, Step, SyncError, SyncOptions,
+    TableDigest, TablePreview, text,
+};
 use crate::restore::{self, Plan, Staged};
 use crate::spool_dir;
 
@@ -17,8 +20,8 @@ pub(super) async fn look(
 ) -> Result<Outcome, SyncError> {
     let (progress, node) = (&session.progress, &session.node);
     progress.enter(Step::Convert, "Counts what would be written");
-    let deletes = progress.status().options.deletes;
-    let mut tables = restore::preview(plan, &mut staged, deletes, progress)
+    let options = progress.status().options;
+    let mut tables = restore::preview(plan, &mut staged, options.deletes, progress)
         .await
         .map_err(|error| SyncError::from(error).at(Step::Convert))?;
     tables.extend(equal.iter().map(unchanged));
@@ -33,7 +36,8 @@ pub(super) async fn look(
         about_ms: 0,
     };
     preview.about_ms = progress.status().elapsed_ms + preview.sum(TablePreview::written) / ROWS_A_MS;
-    preview.findings.extend(preview.tables.iter().filter(|table| table.conflicts > 0).map(conflicts));
+    let met = preview.tables.iter().filter(|table| table.conflicts > 0);
+    preview.findings.extend(met.map(|table| conflicts(table, &options)));
     progress.done(Step::Convert, "Counted");
     Ok(ended(preview))
 }
@@ -77,15 +81,27 @@ fn warning(text: &str) -> PreviewFinding {
     PreviewFinding { blocks: false, text: text.to_owned(), remedy: String::new() }
 }
 
-fn conflicts(table: &TablePreview) -> PreviewFinding {
+/// What becomes of the rows that meet a taken value, as the options say.
+fn conflicts(table: &TablePreview, options: &SyncOptions) -> PreviewFinding {
+    let refused = options.conflicts == ConflictPolicy::Abort;
+    let end = match options.conflicts {
+        ConflictPolicy::Abort if options.row_errors == RowErrors::Isolate => ": they would be left out",
+        ConflictPolicy::Abort => "",
+        ConflictPolicy::Skip => ": they would be left out, with all that references them",
+        ConflictPolicy::Source => ": they would replace these rows",
+        ConflictPolicy::Target => {
+            ": they would be left out, and what references them would reference these rows"
+        }
+    };
+    let blocks = refused && options.row_errors == RowErrors::Strict;
+    let remedy = "Change one row of each pair, or choose what happens to conflicts: skip, source or target.";
     PreviewFinding {
-        blocks: true,
+        blocks,
         text: format!(
-            "{} of {} would meet a unique value that another row of the target holds.",
+            "{} of {} would meet a unique value that another row of the target holds{end}.",
             text::counted(table.conflicts, "row", "rows"),
             table.name
         ),
-        remedy: "Change one row of each pair, or choose what happens to conflicts: skip, source or target."
-            .to_owned(),
+        remedy: if blocks { remedy.to_owned() } else { String::new() },
     }
 }

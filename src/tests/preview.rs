@@ -1,6 +1,6 @@
 //! A preview says exactly what the sync then does, and writes nothing.
 
-use tandem::model::{Change, DeletePolicy, Kind, Phase, Preview, SyncOptions};
+use tandem::model::{Change, ConflictPolicy, DeletePolicy, Kind, Phase, Preview, SyncOptions};
 
 use crate::support::{self, Written, nodes};
 
@@ -95,6 +95,10 @@ async fn a_preview_shows_the_first_rows_with_what_changes_and_which_are_newer() 
     assert_eq!(code.conflicts, 1);
     assert!(preview.is_blocked());
     assert!(preview.findings.iter().any(|finding| finding.blocks && finding.text.contains("code")));
+    let skip = SyncOptions { conflicts: ConflictPolicy::Skip, ..SyncOptions::default() };
+    let skipped = south.preview("pull", "north", &skip).await.preview.unwrap();
+    assert!(!skipped.is_blocked(), "{:?}", skipped.findings);
+    assert!(skipped.findings.iter().any(|finding| finding.text.contains("left out")));
 
     let mirrored = south.preview("pull", "north", &mirror()).await.preview.unwrap();
     assert!(!mirrored.is_blocked(), "{:?}", mirrored.findings);

@@ -7,6 +7,15 @@ pub(super) fn is_empty(target: &Target) -> Sql {
     sql("select not exists (select from {})", &[&target.relation()])
 }
 
+/// The rows that the target has with other values, as `t` beside what they become as `s`. For tables with a key.
+pub(super) fn unequal(target: &Target) -> Sql {
+    let columns: Vec<&String> = target.columns.iter().collect();
+    sql(
+        "{} t join {} s on {} where {}",
+        &[&target.relation(), &target.stage, &target.same_key(), &target.differ(&columns)],
+    )
+}
+
 /// The places of the staged rows that the target does not hold exactly so.
 pub(super) fn unlike(target: &Target) -> Sql {
     if target.key.is_empty() && target.outdated.is_some() {

@@ -7,7 +7,7 @@ use super::super::DatabaseError;
 use super::counts;
 use super::error::doing;
 use super::merge::SETTINGS;
-use super::statements::{self, Target};
+use super::statements::Target;
 use super::uniques;
 use crate::catalog::Table;
 use crate::model::{Change, RowPreview, TablePreview, ValuePreview};
@@ -69,7 +69,8 @@ impl Look<'_> {
             newer_by: newer_by.cloned(),
             ..TablePreview::default()
         };
-        if let Some(updated) = statements::updated(target) {
+        if !target.table.key().is_empty() {
+            let updated = counts::unequal(target);
             let newer = newer_by.map_or(sql("false", &[]), |column| is_newer(column));
             let row = self
                 .one(sql(

@@ -62,8 +62,12 @@ impl Database {
         url.into()
     }
 
+    /// A server under the load of all tests closes a connection now and then before it has said a word.
     pub(crate) async fn connect(&self) -> PgConnection {
-        PgConnection::connect(&self.url).await.unwrap()
+        match PgConnection::connect(&self.url).await {
+            Err(sqlx::Error::Io(_)) => PgConnection::connect(&self.url).await.unwrap(),
+            connection => connection.unwrap(),
+        }
     }
 
     /// Runs one or more statements.
