@@ -6,6 +6,8 @@ mod follow;
 use leptos::prelude::*;
 use tandem::model::{Comparison, Overview, Peer, SessionId, SyncStatus};
 
+use crate::text;
+
 /// How the newest state gets here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Connection {
@@ -79,6 +81,11 @@ impl Live {
 
     pub fn local_name(self) -> Signal<String> {
         Signal::derive(move || self.overview.read().local.name.clone())
+    }
+
+    /// A text, not a signal: the server writes a page's head when the page's own signals may be gone already.
+    pub fn title(self, page: &str) -> String {
+        format!("{page} · {} · {}", self.overview.read_untracked().local.name, text::TITLE)
     }
 
     pub fn peer(self, name: &str) -> Option<Peer> {

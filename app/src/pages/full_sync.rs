@@ -87,7 +87,7 @@ pub fn FullSync() -> impl IntoView {
     let like = Memo::new(move |_| query.read().get("as").and_then(|id| SessionId::parse(&id)));
     Effect::new(move || take_from(like.get(), draft));
     view! {
-        <Title text=move || format!("Full Sync · {} · {}", live.local_name().get(), text::TITLE)/>
+        <Title text=live.title("Full Sync")/>
         <Head screen/>
         {move || match (screen.get(), live.status.get_untracked()) {
             (Screen::Running, Some(status)) => view! { <Running live first=status/> }.into_any(),

@@ -49,7 +49,7 @@ pub fn History() -> impl IntoView {
         |(asked, _)| admin::history(asked.peer, asked.phase, asked.kind, asked.before, None),
     );
     view! {
-        <Title text=move || format!("History · {} · {}", live.local_name().get(), text::TITLE)/>
+        <Title text=live.title("History")/>
         <Transition>
             {move || Suspend::new(async move {
                 match page.await {

@@ -35,7 +35,7 @@ pub fn Session() -> impl IntoView {
         },
     );
     view! {
-        <Title text=move || format!("Session · {} · {}", live.local_name().get(), text::TITLE)/>
+        <Title text=live.title("Session")/>
         <Transition>
             {move || Suspend::new(async move {
                 match detail.await {
