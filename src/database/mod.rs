@@ -61,6 +61,26 @@ pub enum DatabaseError {
     Scope { reason: String, remedy: String },
 }
 
+impl DatabaseError {
+    /// A row was refused; without it the rest may come in.
+    pub(crate) fn is_about_a_row(&self) -> bool {
+        matches!(self, Self::Statement { sqlstate, .. } if refuses_a_row(sqlstate))
+    }
+
+    /// The SQLSTATE and the reason of a row's refusal; any other error is nobody's row's fault.
+    pub(crate) fn refusal(self) -> Result<(String, String), Self> {
+        match self {
+            Self::Statement { sqlstate, reason, .. } if refuses_a_row(&sqlstate) => Ok((sqlstate, reason)),
+            other => Err(other),
+        }
+    }
+}
+
+/// 22: a value that its type cannot hold; 23: a constraint; P0001: a trigger's own refusal.
+fn refuses_a_row(sqlstate: &str) -> bool {
+    sqlstate.starts_with("22") || sqlstate.starts_with("23") || sqlstate == "P0001"
+}
+
 /// Connects to the database that the configuration names.
 pub(crate) async fn connect(config: &Config) -> Result<Arc<dyn Database>, DatabaseError> {
     Ok(Arc::new(Postgres::connect(config).await?))

@@ -1,9 +1,8 @@
 //! Rows that a sync leaves out: what they were and why, and their part in the proof.
 
-use futures::TryStreamExt;
-
+use super::merge::hashed;
 use super::{Plan, RestoreError};
-use crate::archive::{RowHasher, TableHasher};
+use crate::archive::RowHasher;
 use crate::database::{LeftOut, Merge};
 use crate::model::{SessionId, SetAside};
 use crate::store::Store;
@@ -40,12 +39,7 @@ pub(super) async fn gather(
         };
         let mut left_out = LeftOuts { rows: transaction.left_out(index).await?, hash: 0 };
         if !left_out.rows.is_empty() {
-            let mut hasher = TableHasher::new(&incoming.columns);
-            let mut rows = transaction.left_out_rows(index).await?;
-            while let Some(chunk) = rows.try_next().await? {
-                hasher.update(&chunk).map_err(|cause| unreadable(&cause))?;
-            }
-            left_out.hash = hasher.finish().1;
+            (_, left_out.hash) = hashed(transaction.left_out_rows(index).await?, incoming).await?;
         }
         let mut hasher = RowHasher::new(&incoming.columns);
         for row in &unfit[index] {

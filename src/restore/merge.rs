@@ -1,12 +1,13 @@
 //! Staged rows -> the target's tables, in one transaction that proves itself before it commits.
 
+use bytes::Bytes;
 use futures::TryStreamExt;
+use futures::stream::BoxStream;
 
 use super::{LeftOuts, Plan, RestoreError, Staged, left_out};
 use crate::archive::TableHasher;
 use crate::database::{DatabaseError, Incoming, Kept, LeftOut, Merge, Statement};
 use crate::model::{ConflictPolicy, DeletePolicy, SessionId, Step, TableState, text};
-
 use crate::progress::Progress;
 
 #[derive(Clone)]
@@ -268,7 +269,8 @@ impl Merging<'_> {
                 return Err(RestoreError::Unequal { table: incoming.table.name.clone(), differences });
             }
             if counts.target_only > 0 && !incoming.table.key().is_empty() {
-                let (rows, hash) = own_rows(self.transaction, index, incoming).await?;
+                // What the table's hash is greater by than the source's.
+                let (rows, hash) = hashed(self.transaction.own_rows(index).await?, incoming).await?;
                 let counts = &mut self.merged.tables[index];
                 counts.target_only_hash = Some(hash);
                 if incoming.partial {
@@ -319,14 +321,12 @@ async fn keep(
     })
 }
 
-/// The rows that only the target has, and what its table's hash is greater by than the source's.
-async fn own_rows(
-    transaction: &mut dyn Merge,
-    index: usize,
+/// How many rows there are, and the sum of their hashes.
+pub(super) async fn hashed(
+    mut rows: BoxStream<'_, Result<Bytes, DatabaseError>>,
     incoming: &Incoming,
 ) -> Result<(u64, u128), RestoreError> {
     let mut hasher = TableHasher::new(&incoming.columns);
-    let mut rows = transaction.own_rows(index).await?;
     while let Some(chunk) = rows.try_next().await? {
         hasher.update(&chunk).map_err(|cause| RestoreError::Unreadable {
             table: incoming.table.name.clone(),

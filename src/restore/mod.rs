@@ -53,10 +53,7 @@ impl RestoreError {
             RestoreError::Rows { .. }
             | RestoreError::Orphans { .. }
             | RestoreError::Database(DatabaseError::Orphans { .. }) => true,
-            // 22: a value that its type cannot hold; 23: a constraint; P0001: a trigger's own refusal.
-            RestoreError::Database(DatabaseError::Statement { sqlstate, .. }) => {
-                sqlstate.starts_with("22") || sqlstate.starts_with("23") || sqlstate == "P0001"
-            }
+            RestoreError::Database(error) => error.is_about_a_row(),
             _ => false,
         }
     }

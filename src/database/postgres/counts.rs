@@ -10,10 +10,7 @@ pub(super) fn is_empty(target: &Target) -> Sql {
 /// The rows that the target has with other values, as `t` beside what they become as `s`. For tables with a key.
 pub(super) fn unequal(target: &Target) -> Sql {
     let columns: Vec<&String> = target.columns.iter().collect();
-    sql(
-        "{} t join {} s on {} where {}",
-        &[&target.relation(), &target.stage, &target.same_key(), &target.differ(&columns)],
-    )
+    target.pairs_unlike(&columns)
 }
 
 /// The places of the staged rows that the target does not hold exactly so.
@@ -30,11 +27,7 @@ pub(super) fn unlike(target: &Target) -> Sql {
             &[&image("s", target), &image("s", target), &target.stage, &image("t", target), &target.relation()],
         );
     }
-    let columns: Vec<&String> = target.columns.iter().collect();
-    sql(
-        "select s.ctid::text from {} s where not exists (select from {} t where {} and not ({}))",
-        &[&target.stage, &target.relation(), &target.same_key(), &target.differ(&columns)],
-    )
+    sql("select s.ctid::text from {}", &[&rows_unlike(target)])
 }
 
 /// Counts the staged rows that the target does not hold exactly so.
@@ -42,9 +35,14 @@ pub(super) fn missing(target: &Target) -> Sql {
     if target.key.is_empty() {
         return balance(target, "greatest(s.held - coalesce(t.held, 0), 0)");
     }
+    sql("select count(*) from {}", &[&rows_unlike(target)])
+}
+
+/// The staged rows that the target does not hold exactly so, as `s`. For tables with a key.
+fn rows_unlike(target: &Target) -> Sql {
     let columns: Vec<&String> = target.columns.iter().collect();
     sql(
-        "select count(*) from {} s where not exists (select from {} t where {} and not ({}))",
+        "{} s where not exists (select from {} t where {} and not ({}))",
         &[&target.stage, &target.relation(), &target.same_key(), &target.differ(&columns)],
     )
 }
@@ -61,19 +59,11 @@ pub(super) fn surplus(target: &Target) -> Sql {
     sql("select count(*) from {}", &[&deletable_rows(target)])
 }
 
-/// Whether the target may have rows that the source does not have: a quick look before they are deleted.
-pub(super) fn has_surplus(target: &Target) -> Sql {
+/// Counts the rows that `delete_surplus` deletes.
+pub(super) fn deletable_count(target: &Target) -> Sql {
     match &target.outdated {
         Some(outdated) if target.table.key().is_empty() => sql("select count(*) from {}", &[outdated]),
         _ => surplus(target),
-    }
-}
-
-/// Counts the rows of a partial table that `delete_surplus` deletes.
-pub(super) fn outdated_count(target: &Target) -> Sql {
-    match &target.outdated {
-        Some(outdated) if target.key.is_empty() => sql("select count(*) from {}", &[outdated]),
-        _ => sql("select count(*) from {}", &[&target.surplus_rows()]),
     }
 }
 

@@ -6,7 +6,6 @@ use sqlx::postgres::{PgPool, PgPoolCopyExt as _};
 
 use super::super::{DatabaseError, LeftOut, Loaded, Loader};
 use super::error::failed;
-use super::isolate::is_about_a_row;
 use super::set_aside::MOST;
 use crate::catalog::TableName;
 use crate::sql::Sql;
@@ -40,13 +39,13 @@ impl FitLoader {
         while let Some(rows) = waiting.pop() {
             match self.copy(rows).await {
                 Ok(count) => self.loaded.rows += count,
-                Err(DatabaseError::Statement { sqlstate, reason, .. }) if is_about_a_row(&sqlstate) => {
+                Err(error) => {
+                    let (sqlstate, reason) = error.refusal()?;
                     match middle(rows) {
                         Some(middle) => waiting.extend([&rows[middle..], &rows[..middle]]),
                         None => self.refuse(rows, sqlstate, reason)?,
                     }
                 }
-                Err(error) => return Err(error),
             }
         }
         Ok(())

@@ -170,8 +170,8 @@ async fn writers(
         .map_err(doing("read the numbers of the rows that were written"))
 }
 
-/// The first of `tables` with a rule that fires all the same, or simply when the role cannot keep it from that: the server takes no statement there that writes and
-/// returns its rows.
+/// The first of `tables` with a rule that fires all the same, or with any when the role cannot keep one from that
+/// (`fires`): the server takes no statement there that writes and returns its rows.
 pub(super) async fn stubborn(
     connection: &mut PgConnection,
     tables: &[TableName],

@@ -93,7 +93,7 @@ impl Part {
         while let Some(places) = waiting.pop() {
             match self.write(connection, places).await {
                 Ok(()) => {}
-                Err(error) => match (refusal(error)?, places) {
+                Err(error) => match (error.refusal()?, places) {
                     ((sqlstate, reason), [place]) => {
                         refused.push(Refused { place: place.clone(), sqlstate, reason });
                         if refused.len() > MOST {
@@ -177,21 +177,6 @@ async fn without_parent(
         }));
     }
     Ok(refused)
-}
-
-/// The refusal of a row; any other error is nobody's row's fault.
-fn refusal(error: DatabaseError) -> Result<(String, String), DatabaseError> {
-    match error {
-        DatabaseError::Statement { sqlstate, reason, .. } if is_about_a_row(&sqlstate) => {
-            Ok((sqlstate, reason))
-        }
-        other => Err(other),
-    }
-}
-
-/// 22: a value that its type cannot hold; 23: a constraint; P0001: a trigger's own refusal.
-pub(super) fn is_about_a_row(sqlstate: &str) -> bool {
-    sqlstate.starts_with("22") || sqlstate.starts_with("23") || sqlstate == "P0001"
 }
 
 async fn execute(

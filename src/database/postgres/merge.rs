@@ -171,7 +171,7 @@ impl Merge for PostgresMerge {
     }
 
     async fn delete_surplus(&mut self, index: usize) -> Result<u64, DatabaseError> {
-        if self.is_direct(index) || !self.open(index, counts::has_surplus).await? {
+        if self.is_direct(index) || !self.open(index, counts::deletable_count).await? {
             return Ok(0);
         }
         let statement = statements::delete_surplus(&self.targets[index]);
@@ -186,7 +186,7 @@ impl Merge for PostgresMerge {
         if !self.bypass.live.point_to(&target.table.name) {
             return Ok(0);
         }
-        let (surplus, lock) = (counts::has_surplus(target), statements::lock_surplus(target));
+        let (surplus, lock) = (counts::deletable_count(target), statements::lock_surplus(target));
         let statement = statements::delete_surplus(target);
         if self.count(index, surplus).await? == 0 {
             return Ok(0);

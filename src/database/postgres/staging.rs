@@ -152,8 +152,9 @@ impl PostgresStaging {
         Ok(())
     }
 
-    /// The merge, prepared anew when one has failed.
+    /// The merge, with all rows there, prepared anew when one has failed.
     async fn merge(&mut self) -> Result<&mut PostgresMerge, DatabaseError> {
+        self.settle().await?;
         if self.merge.is_none() {
             let images = self.images.clone();
             let (connector, none) = (&self.connector, Making::default());
@@ -259,7 +260,6 @@ impl Staging for PostgresStaging {
     }
 
     async fn preview(&mut self, index: usize, rows: u64, most: u32) -> Result<TablePreview, DatabaseError> {
-        self.settle().await?;
         if self.is_direct(index) {
             return Ok(preview::made(&self.tables[index].incoming.table, rows));
         }
@@ -283,7 +283,6 @@ impl Staging for PostgresStaging {
     }
 
     async fn choose(&mut self, index: usize, keys: &[Vec<String>]) -> Result<(), DatabaseError> {
-        self.settle().await?;
         let merge = self.merge().await?;
         choose::rows(&mut merge.connection, &merge.targets[index], keys).await
     }

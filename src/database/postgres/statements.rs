@@ -120,6 +120,15 @@ impl Target {
         sql("{} operator(pg_catalog.*<>) {}", &[&record("t", columns), &record("s", columns)])
     }
 
+    /// The rows `t` whose values in `columns` are others than those of the staged row `s` with their key. For tables with
+    /// a key.
+    pub(super) fn pairs_unlike(&self, columns: &[&String]) -> Sql {
+        sql(
+            "{} t join {} s on {} where {}",
+            &[&self.relation(), &self.stage, &self.same_key(), &self.differ(columns)],
+        )
+    }
+
     /// The columns an update sets: not what the database insists on computing itself. The key is among them, because
     /// equal keys are not always the same text: 1.0 and 1.00, or `A` and `a` in some collations.
     fn settable(&self) -> Vec<&String> {
@@ -217,10 +226,7 @@ pub(super) fn updated(target: &Target) -> Option<Sql> {
     if target.key.is_empty() || settable.is_empty() {
         return None;
     }
-    Some(sql(
-        "{} t join {} s on {} where {}",
-        &[&target.relation(), &target.stage, &target.same_key(), &target.differ(&settable)],
-    ))
+    Some(target.pairs_unlike(&settable))
 }
 
 /// Updates the rows that differ. None where no column can be set.
@@ -298,10 +304,7 @@ pub(super) fn count_changing(target: &Target, columns: &[String]) -> Option<Sql>
     if target.key.is_empty() || incoming.is_empty() {
         return None;
     }
-    Some(sql(
-        "select count(*) from {} t join {} s on {} where {}",
-        &[&target.relation(), &target.stage, &target.same_key(), &target.differ(&incoming)],
-    ))
+    Some(sql("select count(*) from {}", &[&target.pairs_unlike(&incoming)]))
 }
 
 /// A row as text: equal for equal rows, for types without an equality too.

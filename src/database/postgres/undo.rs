@@ -250,7 +250,7 @@ impl Table<'_> {
         let count = |statement: Sql| query_scalar::<_, i64>(statement.into_query());
         let now =
             count(counts::row_count(self.target)).fetch_one(&mut *connection).await.map_err(self.doing())?;
-        let gone = count(counts::outdated_count(self.target))
+        let gone = count(counts::deletable_count(self.target))
             .fetch_one(&mut *connection)
             .await
             .map_err(self.doing())?;

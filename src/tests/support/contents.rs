@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::{AssertSqlSafe, Connection};
 
 use super::Database;
-use super::rows::quoted;
+use super::rows::user_tables;
 
 /// Every row of every user table, sorted, computed columns included.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,23 +14,12 @@ pub(crate) struct Contents(BTreeMap<String, Vec<String>>);
 impl Contents {
     pub(crate) async fn of(database: &Database) -> Self {
         let mut connection = database.connect().await;
-        let tables: Vec<(String, String)> = sqlx::query_as(
-            "select n.nspname::text, c.relname::text
-             from pg_class c
-             join pg_namespace n on n.oid = c.relnamespace
-             where c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence <> 't'
-               and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'tandem')",
-        )
-        .fetch_all(&mut connection)
-        .await
-        .unwrap();
         let mut contents = BTreeMap::new();
-        for (schema, table) in tables {
-            let source = format!("{}.{}", quoted(&schema), quoted(&table));
-            let query = format!("select row(t.*)::text from {source} t order by 1");
+        for (name, table) in user_tables(&mut connection).await {
+            let query = format!("select row(t.*)::text from {} t order by 1", table.source());
             let rows: Vec<String> =
                 sqlx::query_scalar(AssertSqlSafe(query)).fetch_all(&mut connection).await.unwrap();
-            contents.insert(format!("{schema}.{table}"), rows);
+            contents.insert(name, rows);
         }
         connection.close().await.unwrap();
         Self(contents)
