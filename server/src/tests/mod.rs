@@ -2,6 +2,7 @@
 
 mod doors;
 mod files;
+mod pages;
 mod peers;
 mod rows;
 mod sign_in;
