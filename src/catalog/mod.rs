@@ -21,7 +21,7 @@ pub use drift::{Finding, Severity, drift};
 pub use initialise::{Making, making, with_made};
 pub use name::TableName;
 pub use order::{Order, parents_first};
-pub use scope::{Globs, LEFT_OUT, narrow, takes, unmatched};
+pub use scope::{Globs, LEFT_OUT, drops, narrow, takes, unmatched, without_columns};
 
 /// The tables that a sync moves, and what it leaves out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

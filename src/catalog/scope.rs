@@ -1,6 +1,6 @@
 //! A scope's globs and a catalog -> the tables that take part, the others among the skipped ones.
 
-use super::{Catalog, TableName};
+use super::{Catalog, Column, Table, TableName};
 use crate::model::{Scope, Skipped};
 
 /// Why a table that a scope leaves out is skipped.
@@ -34,13 +34,40 @@ pub fn narrow(catalog: Catalog, scope: &Scope) -> Catalog {
     Catalog { tables, skipped, ..catalog }
 }
 
-/// The scope's patterns that no table of the whole catalog fits.
-pub fn unmatched<'a>(catalog: &Catalog, scope: &'a Scope) -> Vec<&'a str> {
-    let patterns = scope.include.iter().chain(&scope.exclude);
-    patterns
-        .filter(|pattern| !catalog.tables.iter().any(|table| finds(pattern, &table.name)))
-        .map(String::as_str)
-        .collect()
+/// The scope leaves this column out: the part of a pattern after its last dot is about the column.
+pub fn drops(scope: &Scope, table: &TableName, column: &str) -> bool {
+    scope.without_columns.iter().any(|pattern| finds_column(pattern, table, column))
+}
+
+/// Takes the columns away that the scope leaves out. The first one without which a row could not be told from others is
+/// the error, as `table.column`.
+pub fn without_columns(mut catalog: Catalog, scope: &Scope) -> Result<Catalog, String> {
+    for table in &mut catalog.tables {
+        let (dropped, left): (Vec<_>, Vec<_>) =
+            table.columns.iter().cloned().partition(|column| drops(scope, &table.name, &column.name));
+        let needed = |column: &&Column| table.key().contains(&column.name) || left.is_empty();
+        if let Some(column) = dropped.iter().find(needed) {
+            return Err(format!("{}.{}", table.name, column.name));
+        }
+        table.columns = left;
+    }
+    Ok(catalog)
+}
+
+/// The scope's patterns that no table, and those that no column, of the whole catalog fits.
+pub fn unmatched<'a>(catalog: &Catalog, scope: &'a Scope) -> (Vec<&'a str>, Vec<&'a str>) {
+    let no_table = |pattern: &&str| !catalog.tables.iter().any(|table| finds(pattern, &table.name));
+    let has = |table: &Table, pattern: &str| {
+        table.columns.iter().any(|column| finds_column(pattern, &table.name, &column.name))
+    };
+    let no_column = |pattern: &&str| !catalog.tables.iter().any(|table| has(table, pattern));
+    let tables = scope.include.iter().chain(&scope.exclude).map(String::as_str);
+    let columns = scope.without_columns.iter().map(String::as_str);
+    (tables.filter(no_table).collect(), columns.filter(no_column).collect())
+}
+
+fn finds_column(pattern: &str, table: &TableName, column: &str) -> bool {
+    pattern.rsplit_once('.').is_some_and(|(of, name)| finds(of, table) && fits(name, column))
 }
 
 fn finds(pattern: &str, table: &TableName) -> bool {
@@ -100,6 +127,22 @@ mod tests {
             ("order*?????????????", false),
         ] {
             assert_eq!(finds(pattern, &table), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_of_columns_names_their_table_too() {
+        let table = TableName::new("payroll", "order_lines");
+        for (pattern, expected) in [
+            ("order_lines.note", true),
+            ("payroll.order_lines.no*", true),
+            ("*.note", true),
+            ("orders.note", false),
+            ("public.order_lines.note", false),
+            ("order_lines.notes", false),
+            ("note", false),
+        ] {
+            assert_eq!(finds_column(pattern, &table, "note"), expected, "{pattern}");
         }
     }
 

@@ -46,6 +46,13 @@ pub(super) fn refuse_contradiction(options: &SyncOptions) -> Result<(), SyncErro
         )
         .hint("Keep the target's rows (deletes: keep), or mirror whole tables, chosen by their names."));
     }
+    if options.initialise && !options.scope.without_columns.is_empty() {
+        return Err(SyncError::new(
+            Code::Refused,
+            "Tables that are made as on the source get all of its columns, so none can be left out.",
+        )
+        .hint("Leave out the option initialise, or the columns afterwards."));
+    }
     Ok(())
 }
 

@@ -21,6 +21,9 @@ pub struct Scope {
     /// So many of the newest rows of each audit table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audit_limit: Option<u64>,
+    /// Globs of columns (`customers.legacy_*`) that are not sent; the target keeps its own values in them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub without_columns: Vec<String>,
 }
 
 impl Scope {
@@ -38,21 +41,21 @@ impl Scope {
         if self.is_everything() {
             return None;
         }
-        if !self.chooses_rows() {
-            return Some("the chosen tables".to_owned());
-        }
+        let all_tables = self.include.is_empty() && self.exclude.is_empty();
         let mut words = match &self.business {
-            Some(key) => format!("business {key}"),
-            None => "everything".to_owned(),
+            Some(key) if all_tables => format!("business {key}"),
+            Some(key) => format!("business {key} in the chosen tables"),
+            None if all_tables => "everything".to_owned(),
+            None => "the chosen tables".to_owned(),
         };
-        if !(self.include.is_empty() && self.exclude.is_empty()) {
-            words += " in the chosen tables";
-        }
         if self.without_demo {
             words += " without demo data";
         }
         if let Some(limit) = self.audit_limit {
             words += &format!(" with the newest {} of each audit table", text::counted(limit, "row", "rows"));
+        }
+        if !self.without_columns.is_empty() {
+            words += &format!(" without the columns {}", self.without_columns.join(", "));
         }
         Some(words)
     }
@@ -67,7 +70,8 @@ mod tests {
         let tables = Scope { include: vec!["order*".to_owned()], ..Scope::default() };
         let business = Scope { business: Some("3".to_owned()), ..tables.clone() };
         let rest = Scope { without_demo: true, audit_limit: Some(1000), ..Scope::default() };
-        let said = [Scope::default(), tables, business, rest].map(|scope| scope.describe());
+        let columns = Scope { without_columns: vec!["orders.note".to_owned()], ..tables.clone() };
+        let said = [Scope::default(), tables, business, rest, columns].map(|scope| scope.describe());
         assert_eq!(said[0], None);
         assert_eq!(said[1].as_deref(), Some("the chosen tables"));
         assert_eq!(said[2].as_deref(), Some("business 3 in the chosen tables"));
@@ -75,6 +79,7 @@ mod tests {
             said[3].as_deref(),
             Some("everything without demo data with the newest 1,000 rows of each audit table")
         );
+        assert_eq!(said[4].as_deref(), Some("the chosen tables without the columns orders.note"));
     }
 
     #[test]

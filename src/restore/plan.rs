@@ -3,8 +3,8 @@
 use super::RestoreError;
 use crate::archive::Manifest;
 use crate::catalog::{
-    Addition, Catalog, Making, Severity, Table, additions, drift, making, parents_first, takes, with_added,
-    with_made,
+    Addition, Catalog, Making, Severity, Table, additions, drift, drops, making, parents_first, takes,
+    with_added, with_made,
 };
 use crate::database::Incoming;
 use crate::model::{Skipped, SyncOptions};
@@ -59,6 +59,12 @@ pub(crate) fn plan(
     for section in &manifest.sections {
         if !takes(&options.scope, &section.table) {
             reasons.push(format!("Table {} was sent, but is not part of the scope.", section.table));
+        }
+        if let Some(column) =
+            section.columns.iter().find(|column| drops(&options.scope, &section.table, column))
+        {
+            reasons
+                .push(format!("Column {}.{column} was sent, but is not part of the scope.", section.table));
         }
         // Only tables that both descriptions know: an archive cannot name any other.
         let (Some(table), Some(theirs)) = (target.table(&section.table), source.table(&section.table)) else {

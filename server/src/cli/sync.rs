@@ -73,6 +73,9 @@ struct Request {
     /// Take only so many of the newest rows of each audit table
     #[arg(long, value_name = "N")]
     audit_limit: Option<u64>,
+    /// Leave out columns, as `customers.note`; the target keeps its own values in them; may be given more than once
+    #[arg(long, value_name = "GLOB")]
+    without_column: Vec<String>,
     /// Print the final status as JSON, and nothing else
     #[arg(long)]
     json: bool,
@@ -146,6 +149,7 @@ pub(crate) async fn run(arguments: Arguments, kind: Kind) -> Result<ExitCode, St
                 business: wanted.business,
                 without_demo: wanted.without_demo,
                 audit_limit: wanted.audit_limit,
+                without_columns: wanted.without_column,
             },
             additive: wanted.additive,
             ..SyncOptions::default()

@@ -35,14 +35,14 @@ pub(super) fn drift(source: &Table, target: &Table, found: &mut Vec<Finding>) {
                     other.name, source.name, other.name, column.name
                 ),
                 None => format!(
-                    "Add it there: alter table {} add column {} {}",
+                    "Add it there (alter table {0} add column {1} {2}), let Tandem do it (option additive), or leave it out of the sync (scope.without_columns: {0}.{1}).",
                     source.name, column.name, column.type_name
                 ),
             },
         ));
     }
     for column in extra.iter().filter(|column| column.identity.is_none()) {
-        let text = format!("Column {}.{} does not exist on the source", target.name, column.name);
+        let text = format!("Column {}.{} does not come from the source", target.name, column.name);
         found.push(if column.not_null && !column.has_default {
             Finding::block(
                 format!("{text}, and new rows need a value for it."),

@@ -42,6 +42,8 @@ pub(super) struct PostgresSnapshot {
     chooser: Arc<Mutex<Option<PgConnection>>>,
     /// How to choose them again; none when all rows are seen.
     rule: Option<Rule>,
+    /// Some columns are left out.
+    drops_columns: bool,
 }
 
 impl PostgresSnapshot {
@@ -62,6 +64,7 @@ impl PostgresSnapshot {
             Ok(catalog) => catalog,
             Err(error) => return Err(locks::named_after(error, &mut holder, &[]).await),
         };
+        let drops_columns = matches!(view, View::Of(scope) if !scope.without_columns.is_empty());
         let (catalog, rule) = scope::apply(catalog, view, settings)?;
         let names: Vec<TableName> = catalog.tables.iter().map(|table| table.name.clone()).collect();
         preflight::demand_read(&mut holder, &names).await?;
@@ -75,6 +78,7 @@ impl PostgresSnapshot {
             chosen: Chosen::default(),
             chooser: Arc::default(),
             rule,
+            drops_columns,
         };
         if let Some(rule) = &snapshot.rule {
             let (connection, chosen) = snapshot.choose(rule).await?;
@@ -227,6 +231,9 @@ impl Snapshot for PostgresSnapshot {
     async fn exporter(&self) -> Result<Exporter, DatabaseError> {
         if self.rule.is_some() {
             return Ok(Exporter::Unusable { reason: "pg_dump cannot choose rows".to_owned() });
+        }
+        if self.drops_columns {
+            return Ok(Exporter::Unusable { reason: "pg_dump cannot leave out columns".to_owned() });
         }
         // pg_dump gives the rows of a partition in the partition's own order of columns.
         if let Some(name) = catalog::disordered_partition(&mut *self.holder.lock().await).await? {

@@ -1,6 +1,7 @@
 //! A part instead of everything: tables by name, one business, no demo data, the newest audit rows.
 
 mod closure;
+mod columns;
 mod refused;
 mod tables;
 

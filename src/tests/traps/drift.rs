@@ -20,7 +20,7 @@ async fn a_column_that_only_the_target_has_keeps_its_values() {
     assert_eq!(pair.target.value::<String>(rows).await, "1 new 3 mine,2 two 7");
     assert_says(
         &pair.log_of(&status).await,
-        &["public.place.rank does not exist on the source: existing rows keep"],
+        &["public.place.rank does not come from the source: existing rows keep"],
     );
     pair.writes_nothing_again(&keep()).await;
 }
@@ -58,7 +58,7 @@ async fn every_reason_is_named_at_once_with_its_remedy() {
         "alter table public.extra add column more text",
         "public.renamed.title does not exist on the target",
         "alter table public.renamed rename column name to title",
-        "public.needed.must does not exist on the source, and new rows need a value",
+        "public.needed.must does not come from the source, and new rows need a value",
         "The key of public.keyed differs: (id) on the source, (other) on the target",
         "public.kinds.a is bigint on the source and integer on the target",
         // COPY would cut the blanks of 'ab   ' without a word.

@@ -13,7 +13,7 @@ use sqlx::postgres::PgConnection;
 
 use super::super::{DatabaseError, View};
 use super::error::doing;
-use crate::catalog::{Catalog, Table, TableName, narrow, unmatched};
+use crate::catalog::{Catalog, Table, TableName, narrow, unmatched, without_columns};
 use crate::config::ScopeSettings;
 use crate::model::{Scope, text};
 use crate::sql::{Ident, Sql, join, sql};
@@ -59,10 +59,17 @@ pub(super) fn apply(
         View::Like(scope) => (scope, false),
     };
     if is_source {
-        if let [first, ..] = unmatched(&catalog, scope).as_slice() {
+        let (tables, columns) = unmatched(&catalog, scope);
+        if let [first, ..] = tables.as_slice() {
             return Err(refused(
                 format!("the scope's pattern {first} fits no table of the source"),
                 "Patterns are about table or schema.table, with * for any text and ? for one letter.",
+            ));
+        }
+        if let [first, ..] = columns.as_slice() {
+            return Err(refused(
+                format!("the scope's pattern {first} fits no column of the source"),
+                "Columns are named as table.column or schema.table.column, with * for any text and ? for one letter.",
             ));
         }
         if narrow(catalog.clone(), scope).tables.is_empty() {
@@ -78,7 +85,18 @@ pub(super) fn apply(
         settings: settings.clone(),
         is_source,
     });
-    Ok((narrow(catalog, scope), rule))
+    let catalog = narrow(catalog, scope);
+    // A target keeps its own values in them, and has to know them.
+    if !is_source {
+        return Ok((catalog, rule));
+    }
+    match without_columns(catalog, scope) {
+        Ok(catalog) => Ok((catalog, rule)),
+        Err(column) => Err(refused(
+            format!("the scope leaves out {column}, without which its rows cannot be told from one another"),
+            "Leave the column in, or leave out the whole table (exclude).",
+        )),
+    }
 }
 
 impl Rule {
