@@ -62,9 +62,17 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// The server's five characters; empty when it was not the server that refused.
+    pub(crate) fn sqlstate(&self) -> &str {
+        match self {
+            Self::Statement { sqlstate, .. } => sqlstate,
+            _ => "",
+        }
+    }
+
     /// A row was refused; without it the rest may come in.
     pub(crate) fn is_about_a_row(&self) -> bool {
-        matches!(self, Self::Statement { sqlstate, .. } if refuses_a_row(sqlstate))
+        refuses_a_row(self.sqlstate())
     }
 
     /// The SQLSTATE and the reason of a row's refusal; any other error is nobody's row's fault.

@@ -105,8 +105,8 @@ pub(crate) async fn merge(
 
 /// A unique value that is taken is more helpful with the two rows that want it.
 async fn explained(plan: &Plan, staged: &mut Staged, error: RestoreError) -> RestoreError {
-    let RestoreError::Database(DatabaseError::Statement { sqlstate, .. }) = &error else { return error };
-    if sqlstate != UNIQUE && sqlstate != EXCLUSION {
+    let RestoreError::Database(refusal) = &error else { return error };
+    if ![UNIQUE, EXCLUSION].contains(&refusal.sqlstate()) {
         return error;
     }
     match staged.staging.conflicts(&plan.order).await {
