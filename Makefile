@@ -17,10 +17,10 @@ else
 TARGET := $(CURDIR)/target
 endif
 
-.PHONY: help demo test build check bench dev setup
+.PHONY: help demo test build check bench bench-large dev setup
 
 help: ## Say what can be made
-	sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 demo: ## Two PostgreSQL servers, two nodes, a first sync, and the panel; Ctrl-C ends it (ARGS=--exit: after the sync)
 	scripts/setup.sh rust cc wasm postgres
@@ -44,6 +44,11 @@ bench: ## Measure against pg_dump, psql and COPY, and write BENCHMARKS.md
 	scripts/setup.sh rust cc wasm postgres
 	scripts/build.sh release
 	cargo run --quiet -p xtask -- bench
+
+bench-large: ## The same once with a database of 10 GB: half an hour, 35 GB of disk
+	scripts/setup.sh rust cc wasm postgres
+	scripts/build.sh release
+	cargo run --quiet -p xtask -- bench --large
 
 dev: ## The demo, built again and started again at every change
 	scripts/setup.sh rust cc wasm postgres

@@ -1,4 +1,4 @@
-//! The build steps that are programs: `cargo run -p xtask -- panel [--release] | bench`.
+//! The build steps that are programs: `cargo run -p xtask -- panel [--release] | bench [--large]`.
 
 #![expect(clippy::print_stdout, reason = "a tool for the terminal")]
 
@@ -15,11 +15,12 @@ mod wasm;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-usage: cargo run -p xtask -- panel [--release] | bench
+usage: cargo run -p xtask -- panel [--release] | bench [--large]
 
 panel builds the panel for the browser into the site folder ($TANDEM_SITE, else target/site).
       --release makes it small: optimised for size, without names, compressed as far as it goes.
-bench measures target/release/tandem against PostgreSQL's own tools and writes BENCHMARKS.md.";
+bench measures target/release/tandem against PostgreSQL's own tools and writes BENCHMARKS.md.
+      --large takes a database of 10 GB instead, once: half an hour, and 35 GB of disk.";
 
 /// How much time the build may take to make the panel small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         ["panel"] => panel::build(Mode::Debug),
         ["panel", "--release"] => panel::build(Mode::Release),
         ["bench"] => bench::run(),
+        ["bench", "--large"] => bench::run_large(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -46,8 +46,9 @@ impl Database {
         neighbour.run(&format!("drop database {}", self.name))
     }
 
-    pub(super) fn fill(&self) -> Result<()> {
-        self.run(DATA)
+    /// `times` 1,100,000 rows.
+    pub(super) fn fill(&self, times: u32) -> Result<()> {
+        self.run(&DATA.replace("{k}", &times.to_string()))
     }
 
     /// Gives one row in `n` other values.
@@ -74,8 +75,13 @@ impl Database {
         let counts: Vec<String> =
             tables.iter().map(|table| format!("(select count(*) from {table})")).collect();
         let rows = self.ask(&format!("select {}", counts.join(" + ")))?.parse()?;
-        let dump = self.dump(&["--data-only"]).output()?;
-        Ok((rows, dump.stdout.len() as u64))
+        let mut dump = self.dump(&["--data-only"]).stdout(Stdio::piped()).spawn()?;
+        let mut text = dump.stdout.take().context("the dump was piped")?;
+        let bytes = std::io::copy(&mut text, &mut std::io::sink())?;
+        if !dump.wait()?.success() {
+            bail!("pg_dump failed");
+        }
+        Ok((rows, bytes))
     }
 
     /// Statements, each in a transaction of its own.

@@ -1,6 +1,5 @@
 //! Measured figures → the table on the terminal and in `BENCHMARKS.md`.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -25,6 +24,15 @@ pub(super) struct Report {
     lines: Vec<[String; 7]>,
     notes: Vec<String>,
 }
+
+pub(super) const USUAL: &str = "## A database in memory";
+pub(super) const LARGE: &str = "## A database of 10 GB";
+const HEADER: &str = "# Benchmarks
+
+Written by `make bench` and `make bench-large`. Always ratios against the tool named, taken by turns in the same run on
+the same two PostgreSQL servers with durable settings, over loopback (`scripts/xtask/src/bench/*.sql`). Times are
+medians, with the fastest and the slowest run in brackets; Tandem's are those of the whole command `tandem sync pull`.
+Figures are published whatever they are.";
 
 const HEAD: [&str; 7] = ["work", "reference", "reference took", "Tandem took", "ratio", "goal", "met"];
 
@@ -90,21 +98,35 @@ impl Report {
         table + if self.notes.is_empty() { "" } else { "\n" }
     }
 
-    pub(super) fn write(&self, file: &Path) -> Result<()> {
-        let mut text = String::from("# Benchmarks\n\n");
-        writeln!(
-            text,
-            "Written by `make bench`. Always ratios against the tool named, taken by turns in the same run on the same \
-             two PostgreSQL servers with durable settings, over loopback: {} rows in 6 related tables with their \
-             indexes and foreign keys, {} MB of COPY text (`scripts/xtask/src/bench/*.sql`). Times are medians, with \
-             the fastest and the slowest run in brackets; Tandem's are those of the whole command `tandem sync pull`. \
-             Figures are published whatever they are.\n",
+    /// Shows the table, and puts it in its part of the file; the other part stays as it is.
+    pub(super) fn publish(&self, file: &Path, heading: &str) -> Result<()> {
+        print!("{}", self.table());
+        let before = std::fs::read_to_string(file).unwrap_or_default();
+        let text = format!(
+            "{heading}\n\n{}; {} rows in 6 related tables with their indexes and foreign keys, {} MB of COPY text.\n\n{}",
+            self.machine,
             thousands(self.rows),
-            self.copy_bytes / 1_000_000
-        )?;
-        writeln!(text, "{}.\n\n{}", self.machine, self.table())?;
-        std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+            self.copy_bytes / 1_000_000,
+            self.table()
+        );
+        let part = |name: &str| match name == heading {
+            true => text.clone(),
+            false => part_of(&before, name).to_owned(),
+        };
+        let mut parts = vec![HEADER.to_owned(), part(USUAL), part(LARGE)];
+        parts.retain(|part| !part.is_empty());
+        let parts: Vec<&str> = parts.iter().map(|part| part.trim_end()).collect();
+        std::fs::write(file, parts.join("\n\n") + "\n")
+            .with_context(|| format!("cannot write {}", file.display()))
     }
+}
+
+/// From the heading to the next one.
+fn part_of<'a>(text: &'a str, heading: &str) -> &'a str {
+    let Some(start) = text.find(heading) else { return "" };
+    let part = &text[start..];
+    let end = part[heading.len()..].find("\n## ").map_or(part.len(), |at| heading.len() + at);
+    &part[..end]
 }
 
 fn median(seconds: &[f64]) -> f64 {
@@ -150,5 +172,13 @@ mod tests {
         assert!((median(&[3.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
         assert_eq!(spread(&[2.0, 1.0, 3.0]), "2.00 s (1.00–3.00)");
         assert_eq!(spread(&[61.5]), "61.50 s (1 run)");
+    }
+
+    #[test]
+    fn a_part_ends_where_the_next_one_begins() {
+        let text = format!("{HEADER}\n\n{USUAL}\n\none\n\n{LARGE}\n\ntwo\n");
+        assert_eq!(part_of(&text, USUAL), format!("{USUAL}\n\none\n"));
+        assert_eq!(part_of(&text, LARGE), format!("{LARGE}\n\ntwo\n"));
+        assert_eq!(part_of("nothing", LARGE), "");
     }
 }

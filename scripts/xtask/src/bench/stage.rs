@@ -57,7 +57,8 @@ pub(super) struct Sync {
 }
 
 impl Stage {
-    pub(super) fn open(paths: &Paths) -> Result<Self> {
+    /// With a source of `times` 1,100,000 rows.
+    pub(super) fn open(paths: &Paths, times: u32) -> Result<Self> {
         let tandem = paths.target.join("release/tandem");
         let servers = Service::start(
             "the two servers",
@@ -70,7 +71,7 @@ impl Stage {
         };
         let (target, source) = (database(0)?, database(1)?);
         println!("bench: filling the source");
-        source.fill()?;
+        source.fill(times)?;
 
         let ports = free_ports()?;
         let url = |port: u16| format!("http://127.0.0.1:{port}");
