@@ -45,25 +45,55 @@ pub fn shows(id: &str) -> bool {
     false
 }
 
-/// Puts what the server has drawn on another page into an element of this one.
+/// What the server draws of a page; one element at most.
 #[cfg(feature = "hydrate")]
-pub fn fill(place: &web_sys::Element, path: &str) {
+const DRAWN: &str = "[data-drawn]";
+
+/// Puts what the server draws on the page at `path` in its place on this one, then goes on with `then`.
+#[cfg(feature = "hydrate")]
+pub fn fill(path: &str, then: impl Fn() + 'static) {
     use wasm_bindgen::JsCast;
     use wasm_bindgen::closure::Closure;
 
+    let Ok(Some(place)) = document().query_selector(DRAWN) else { return };
     let Ok(request) = web_sys::XmlHttpRequest::new() else { return };
-    let (place, answer) = (place.clone(), request.clone());
-    // Without the part, because somebody has signed out, the link stays that was there before.
+    let (answer, wanted) = (request.clone(), path.to_owned());
+    // Meanwhile another page may be wanted at the same place.
+    let wants =
+        |place: &web_sys::Element, path: &str| place.get_attribute("data-from").as_deref() == Some(path);
+    if let Err(error) = place.set_attribute("data-from", path) {
+        leptos::logging::warn!("cannot mark the part that is waited for: {error:?}");
+    }
+    // Without the part, because somebody has signed out, what was there before stays.
     let done = Closure::once_into_js(move || {
         let page = answer.response_xml().ok().flatten();
-        if let Some(part) = page.and_then(|page| page.query_selector("[data-drawn]").ok().flatten()) {
-            place.replace_children_with_node_1(&part);
+        let part = page.and_then(|page| page.query_selector(DRAWN).ok().flatten());
+        if let Some(part) = part.filter(|_| wants(&place, &wanted)) {
+            place.set_inner_html(&part.inner_html());
+            then();
         }
     });
     request.set_response_type(web_sys::XmlHttpRequestResponseType::Document);
     request.set_onload(Some(done.unchecked_ref()));
     if let Err(error) = request.open("GET", path).and_then(|()| request.send()) {
         leptos::logging::warn!("cannot read {path}: {error:?}");
+    }
+}
+
+/// Says the times that the server has drawn in the reader's own zone.
+#[cfg(feature = "hydrate")]
+pub fn localise(live: crate::live::Live) {
+    use crate::calendar::{self, Precision};
+    use wasm_bindgen::JsCast;
+
+    let Ok(times) = document().query_selector_all("[data-drawn] time") else { return };
+    for time in (0..times.length()).filter_map(|index| times.item(index)) {
+        let Ok(time) = time.dyn_into::<web_sys::Element>() else { continue };
+        let Some(at) = time.get_attribute("datetime") else { continue };
+        let us = js_sys::Date::new(&at.into()).get_time() as i64 * 1000;
+        let precision = if time.has_attribute("data-second") { Precision::Second } else { Precision::Minute };
+        let zone = crate::live::zone_minutes(live, us);
+        time.set_text_content(Some(&calendar::moment(us, live.now_us.get_untracked(), zone, precision)));
     }
 }
 

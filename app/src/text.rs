@@ -80,8 +80,9 @@ pub fn options(options: &SyncOptions) -> String {
         (options.conflicts != ConflictPolicy::Abort, "taken values handled"),
         (options.row_errors == RowErrors::Isolate, "bad rows left out"),
         (!options.undo, "no undo"),
-        (options.scope != Scope::default(), "some tables"),
+        (options.scope != Scope::default(), "a part only"),
         (!options.rows.is_empty(), "chosen rows"),
+        (options.initialise || options.additive, "missing tables or columns made"),
     ];
     let rest: String =
         rest.iter().filter(|(is_set, _)| *is_set).map(|(_, said)| format!(", {said}")).collect();

@@ -9,7 +9,7 @@ use crate::live::use_live;
 /// Label, what it means, whether it is set, and how it is set.
 type Choice = (&'static str, &'static str, fn(&SyncOptions) -> bool, fn(&mut SyncOptions));
 
-const SWITCHES: [Choice; 4] = [
+const SWITCHES: [Choice; 6] = [
     ("Compress", "zstd, about a fifth of the bytes", |set| set.compress, |set| set.compress = !set.compress),
     (
         "Verify after sync",
@@ -23,6 +23,18 @@ const SWITCHES: [Choice; 4] = [
         "Demo businesses and all that hangs on them are left out",
         |set| set.scope.without_demo,
         |set| set.scope.without_demo = !set.scope.without_demo,
+    ),
+    (
+        "Make missing tables",
+        "As they are on the other server",
+        |set| set.initialise,
+        |set| set.initialise = !set.initialise,
+    ),
+    (
+        "Add missing columns",
+        "And labels of enums; they stay even if the sync fails",
+        |set| set.additive,
+        |set| set.additive = !set.additive,
     ),
 ];
 
@@ -86,7 +98,7 @@ const REFUSED: [Choice; 2] = [
 /// Id, label, what it means, and how its text is read and taken.
 type Field = (&'static str, &'static str, &'static str, fn(&Scope) -> String, fn(&mut Scope, &str));
 
-const FIELDS: [Field; 4] = [
+const FIELDS: [Field; 5] = [
     (
         "include",
         "Only these tables",
@@ -102,6 +114,13 @@ const FIELDS: [Field; 4] = [
         |scope, text| scope.exclude = globs(text),
     ),
     (
+        "without-columns",
+        "Not these columns",
+        "As customers.note; they keep their own values",
+        |scope| scope.without_columns.join(" "),
+        |scope, text| scope.without_columns = globs(text),
+    ),
+    (
         "business",
         "Only one business",
         "Its key; empty takes all of them",
@@ -111,7 +130,7 @@ const FIELDS: [Field; 4] = [
     (
         "audit-limit",
         "Rows of audit tables",
-        "So many of the newest; empty takes all",
+        "So many of the newest, in digits; empty takes all",
         |scope| scope.audit_limit.map(|limit| limit.to_string()).unwrap_or_default(),
         |scope, text| scope.audit_limit = text.trim().parse().ok(),
     ),
@@ -170,6 +189,9 @@ fn text_field(draft: Draft, (id, label, why, read, take): &'static Field) -> Any
     let set = move || read(&draft.options.read().scope);
     let take = move |event: leptos::ev::Event| {
         draft.options.update(|options| take(&mut options.scope, &event_target_value(&event)));
+        // What could not be read is not left standing as if it were set.
+        event_target::<leptos::web_sys::HtmlInputElement>(&event)
+            .set_value(&read(&draft.options.read_untracked().scope));
     };
     let live = use_live();
     let why_id = format!("{id}-why");

@@ -16,7 +16,7 @@ pub fn Moment(#[prop(into)] us: Signal<i64>, #[prop(optional)] with_seconds: boo
         let zone = if live.is_mounted.get() { "" } else { " UTC" };
         format!("{}{zone}", calendar::moment(us, live.now_us.get(), zone_minutes(live, us), precision))
     });
-    view! { <time datetime=move || calendar::iso(us.get())>{text}</time> }.into_any()
+    view! { <time datetime=move || calendar::iso(us.get()) data-second=with_seconds>{text}</time> }.into_any()
 }
 
 /// `4 min ago`; goes on by itself.

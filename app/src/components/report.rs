@@ -22,7 +22,7 @@ use crate::live::use_live;
 pub fn Report(status: SyncStatus, log: Vec<LogLine>) -> impl IntoView {
     view! {
         <TakenBack status=status.clone()/>
-        {fixed::drawn(&status, log)}
+        {fixed::ended(status.clone(), log)}
         <Undo status/>
     }
     .into_any()

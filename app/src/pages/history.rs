@@ -1,14 +1,15 @@
 //! History: every session, filtered and paged by the address.
 
-use crate::json::resource;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::use_query_map;
+use leptos_router::params::ParamsMap;
 use tandem::model::{HistoryPage, Kind, Phase, SessionId, SessionSummary};
 
 use crate::api::admin;
 use crate::components::error_hint::ErrorHint;
+use crate::components::fixed;
 use crate::components::heartbeat::Heartbeat;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::moment::Moment;
@@ -19,7 +20,7 @@ use crate::live::use_live;
 use crate::{format, text};
 
 /// What the address asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 struct Asked {
     peer: Option<String>,
     phase: Option<Phase>,
@@ -27,46 +28,68 @@ struct Asked {
     before: Option<SessionId>,
 }
 
-#[component]
-pub fn History() -> impl IntoView {
-    let live = use_live();
-    let query = use_query_map();
-    let asked = Memo::new(move |_| {
-        let query = query.read();
-        Asked {
+impl Asked {
+    fn of(query: &ParamsMap) -> Self {
+        Self {
             peer: query.get("peer").filter(|peer| !peer.is_empty()),
             phase: query.get("phase").and_then(|phase| Phase::parse(&phase)),
             kind: query.get("kind").and_then(|kind| Kind::parse(&kind)),
             before: query.get("before").and_then(|id| SessionId::parse(&id)),
         }
-    });
-    // A sync that begins or ends changes the list.
+    }
+
+    /// The same list, from another session on.
+    fn address(&self, before: Option<&SessionId>) -> String {
+        let mut query = ParamsMap::new();
+        let parts = [
+            ("peer", self.peer.clone()),
+            ("phase", self.phase.map(|phase| phase.as_str().to_owned())),
+            ("kind", self.kind.map(|kind| kind.as_str().to_owned())),
+            ("before", before.map(ToString::to_string)),
+        ];
+        for (name, value) in parts {
+            if let Some(value) = value {
+                query.insert(name, value);
+            }
+        }
+        format!("/history{}", query.to_query_string())
+    }
+}
+
+/// Drawn by the server: the browser asks for the page again when a sync begins or ends, or the address changes.
+#[component]
+pub fn History() -> impl IntoView {
+    let live = use_live();
+    let query = use_query_map();
     let change = Memo::new(move |_| {
         live.status.read().as_ref().map(|status| (status.session_id.clone(), status.phase))
     });
-    let page = resource(
-        move || (asked.get(), change.get()),
-        |(asked, _)| admin::history(asked.peer, asked.phase, asked.kind, asked.before, None),
-    );
+    let page = move || {
+        change.track();
+        format!("/history{}", query.read().to_query_string())
+    };
     view! {
         <Title text=live.title("History")/>
-        <Transition>
-            {move || Suspend::new(async move {
-                match page.await {
-                    Ok(page) => view! { <Found page asked/> }.into_any(),
-                    Err(error) => view! {
-                        <header class="page-head"><h1>"History"</h1></header>
-                        <ErrorHint error=Signal::stored(Some(error))/>
-                    }.into_any(),
-                }
-            })}
-        </Transition>
+        {fixed::read(page, move || found(query.get_untracked()))}
     }
     .into_any()
 }
 
+async fn found(query: ParamsMap) -> AnyView {
+    let asked = Asked::of(&query);
+    let page = admin::history(asked.peer.clone(), asked.phase, asked.kind, asked.before.clone(), None).await;
+    match page {
+        Ok(page) => view! { <Found page asked/> }.into_any(),
+        Err(error) => view! {
+            <header class="page-head"><h1>"History"</h1></header>
+            <ErrorHint error=Signal::stored(Some(error))/>
+        }
+        .into_any(),
+    }
+}
+
 #[component]
-fn Found(page: HistoryPage, asked: Memo<Asked>) -> impl IntoView {
+fn Found(page: HistoryPage, asked: Asked) -> impl IntoView {
     let said =
         format!("{}, {} shown", format::counted(page.total, "session", "sessions"), page.sessions.len());
     let longest = page.sessions.iter().map(|session| session.elapsed_ms).max().unwrap_or(1).max(1);
@@ -78,7 +101,7 @@ fn Found(page: HistoryPage, asked: Memo<Asked>) -> impl IntoView {
             <p class="status-line" role="status">{said}</p>
         </header>
         {(page.sessions.len() > 1).then(|| view! { <Heartbeat sessions=page.sessions.clone()/> })}
-        <Filters asked/>
+        <Filters asked=asked.clone()/>
         <section class="panel" aria-label="Sessions">
             {if is_empty {
                 view! { <p class="panel__body muted">"Nothing matches."</p> }.into_any()
@@ -92,23 +115,16 @@ fn Found(page: HistoryPage, asked: Memo<Asked>) -> impl IntoView {
 }
 
 #[component]
-fn Filters(asked: Memo<Asked>) -> impl IntoView {
-    let live = use_live();
-    let peers = move || {
-        let chosen = asked.read().peer.clone();
-        let overview = live.overview.read();
-        let names = overview.peers.iter().map(|peer| peer.name.clone());
-        names.map(|name| view! { <option value=name.clone() selected=chosen.as_ref() == Some(&name)>{name.clone()}</option> }).collect_view()
-    };
-    let phases = move || {
-        let chosen = asked.read().phase;
-        let phases = Phase::ALL.into_iter().filter(|phase| phase.is_final());
-        phases.map(|phase| view! { <option value=phase.as_str() selected=chosen == Some(phase)>{text::phase(phase)}</option> }).collect_view()
-    };
-    let kinds = move || {
-        let chosen = asked.read().kind;
-        [(Kind::Sync, "Syncs"), (Kind::Preview, "Previews"), (Kind::Undo, "Undos")].map(|(kind, said)| view! { <option value=kind.as_str() selected=chosen == Some(kind)>{said}</option> }).collect_view()
-    };
+fn Filters(asked: Asked) -> impl IntoView {
+    let overview = use_live().overview.read_untracked();
+    let peers = overview.peers.iter().map(|peer| (peer.name.clone(), peer.name.clone()));
+    let peers = choices(peers, asked.peer.as_deref());
+    let phases = Phase::ALL.into_iter().filter(|phase| phase.is_final());
+    let phases = phases.map(|phase| (phase.as_str().to_owned(), text::phase(phase).to_owned()));
+    let phases = choices(phases, asked.phase.map(Phase::as_str));
+    let kinds = [(Kind::Sync, "Syncs"), (Kind::Preview, "Previews"), (Kind::Undo, "Undos")];
+    let kinds = kinds.into_iter().map(|(kind, said)| (kind.as_str().to_owned(), said.to_owned()));
+    let kinds = choices(kinds, asked.kind.map(Kind::as_str));
     view! {
         <form method="get" action="/history" class="filters" role="search" aria-label="Filter history">
             <div class="field">
@@ -126,6 +142,16 @@ fn Filters(asked: Memo<Asked>) -> impl IntoView {
             <button class="button" type="submit">"Filter"</button>
         </form>
     }
+    .into_any()
+}
+
+/// Value and text of each, with the chosen one.
+fn choices(all: impl Iterator<Item = (String, String)>, chosen: Option<&str>) -> AnyView {
+    all.map(|(value, said)| {
+        let is_chosen = chosen == Some(&*value);
+        view! { <option value=value selected=is_chosen>{said}</option> }
+    })
+    .collect_view()
     .into_any()
 }
 
@@ -208,25 +234,9 @@ fn Line(session: SessionSummary, longest: u64) -> impl IntoView {
 }
 
 #[component]
-fn Pages(asked: Memo<Asked>, older: Option<SessionId>) -> impl IntoView {
-    let address = move |before: Option<&SessionId>| {
-        let asked = asked.read_untracked();
-        let mut query = leptos_router::params::ParamsMap::new();
-        let parts = [
-            ("peer", asked.peer.clone()),
-            ("phase", asked.phase.map(|phase| phase.as_str().to_owned())),
-            ("kind", asked.kind.map(|kind| kind.as_str().to_owned())),
-            ("before", before.map(ToString::to_string)),
-        ];
-        for (name, value) in parts {
-            if let Some(value) = value {
-                query.insert(name, value);
-            }
-        }
-        format!("/history{}", query.to_query_string())
-    };
-    let newest = asked.read_untracked().before.is_some().then(|| address(None));
-    let older = older.map(|id| address(Some(&id)));
+fn Pages(asked: Asked, older: Option<SessionId>) -> impl IntoView {
+    let newest = asked.before.is_some().then(|| asked.address(None));
+    let older = older.map(|id| asked.address(Some(&id)));
     (newest.is_some() || older.is_some()).then(|| {
         view! {
             <nav class="panel__foot" aria-label="Pages">

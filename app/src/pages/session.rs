@@ -96,7 +96,7 @@ fn Found(detail: SessionDetail) -> impl IntoView {
 fn Previewed(status: SyncStatus, log: Vec<LogLine>) -> impl IntoView {
     let chosen = RwSignal::new(0);
     view! {
-        <div class="stack" on:change=move |_| chosen.set(browser::ticked(act::ROW).len())>{fixed::drawn(&status, log)}</div>
+        <div class="stack" on:change=move |_| chosen.set(browser::ticked(act::ROW).len())>{fixed::ended(status.clone(), log)}</div>
         <Act status chosen/>
     }
     .into_any()
