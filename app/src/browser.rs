@@ -69,7 +69,7 @@ pub fn fill(path: &str, then: impl Fn() + 'static) {
         let page = answer.response_xml().ok().flatten();
         let part = page.and_then(|page| page.query_selector(DRAWN).ok().flatten());
         if let Some(part) = part.filter(|_| wants(&place, &wanted)) {
-            place.set_inner_html(&part.inner_html());
+            place.replace_children_with_node_1(&part);
             then();
         }
     });

@@ -126,3 +126,21 @@ test('cancel asks, stops both servers, and leaves the target as it was', async (
   expect(await contents(target.database_url)).toEqual(before);
   await inSync(target, source);
 });
+
+test('closed options say what is set, and a limit that is no number is not left standing', async ({ panel }) => {
+  await panel.choosing();
+  const options = panel.page.locator('summary').filter({ hasText: 'Options' });
+  await options.click();
+  const limit = panel.page.getByLabel('Rows of audit tables');
+
+  await limit.fill('many');
+  await limit.press('Tab');
+  await expect(limit).toHaveValue('');
+  await expect(options).not.toContainText('a part only');
+
+  await limit.fill('500');
+  await limit.press('Tab');
+  await panel.page.getByRole('checkbox', { name: /^Make missing tables/ }).check({ force: true });
+  await expect(options).toContainText('a part only');
+  await expect(options).toContainText('missing tables or columns made');
+});

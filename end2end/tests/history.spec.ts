@@ -30,7 +30,20 @@ test('the history tells who did what, and keeps what it is filtered by in the ad
 
   await panel.page.reload();
   await expect(lines.nth(1)).toContainText('Cancelled');
+  // Drawn by the server in its own time, and then said in the reader's.
+  await expect(lines.nth(1).locator('time')).toHaveText(/^today \d\d:\d\d$/);
   await expect(lines.filter({ hasText: 'Verified' })).toHaveCount(0);
+});
+
+test('the list follows what happens while it is looked at', async ({ panel, servers: { target, source } }) => {
+  await inSync(target, source);
+  await panel.open('/history');
+  const shown = panel.page.getByRole('status').filter({ hasText: 'sessions' });
+  const before = await shown.textContent();
+  const session = await startSync(target, 'pull', source.name);
+  await ended(target, session);
+  await expect(shown).not.toHaveText(before!);
+  await expect(panel.page.getByRole('table').locator(`a[href="/history/${session}"]`)).toBeVisible();
 });
 
 test('a session is kept whole: numbers, tables and its log', async ({ panel, servers: { target, source } }) => {

@@ -14,6 +14,8 @@ test('full sync: ready, running, done', async ({ panel, servers: { target, sourc
   await emptied(target);
   await panel.choosing();
   await expectGoodLooks(panel.page, 'full-sync-ready');
+  await panel.page.locator('summary').filter({ hasText: 'Options' }).click();
+  await expectGoodLooks(panel.page, 'full-sync-options');
 
   const backup = await heldInBackup(source);
   const session = await startSync(target, 'pull', source.name);

@@ -142,12 +142,14 @@ pub(crate) trait Database: Send + Sync {
         source: &[SequenceValue],
     ) -> Result<u64, DatabaseError>;
 
-    /// Brings the planner's statistics up to date. Returns the tables for which this node's role may not do that.
-    async fn analyze(
+    /// Those of `tables` whose statistics this node's role may bring up to date, and the others.
+    async fn analyzable(
         &self,
-        session: &SessionId,
         tables: &[TableName],
-    ) -> Result<Vec<TableName>, DatabaseError>;
+    ) -> Result<(Vec<TableName>, Vec<TableName>), DatabaseError>;
+
+    /// Brings the planner's statistics up to date.
+    async fn analyze(&self, session: &SessionId, tables: &[TableName]) -> Result<(), DatabaseError>;
 
     /// The right to sync this database: one holder, whatever process. None when somebody else has it.
     async fn claim(&self, session: &SessionId) -> Result<Option<Claim>, DatabaseError>;

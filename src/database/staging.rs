@@ -145,6 +145,7 @@ pub(crate) trait Merge: Send {
     /// have.
     async fn differences(&mut self, index: usize, whole: bool) -> Result<u64, DatabaseError>;
 
+    /// The rows of the table before any came in.
     async fn row_count(&mut self, index: usize) -> Result<u64, DatabaseError>;
 
     /// The table's rows that the source does not have, as `Snapshot::rows` gives them. Not for a table without a key.

@@ -6,11 +6,14 @@ use crate::catalog::Catalog;
 use crate::model::{Code, Kind, Step, SyncError};
 use crate::restore;
 
-/// The target's catalog, with the columns and labels added that the source has more, when the sync may do that.
-pub(super) async fn catalog(session: &Session, manifest: &Manifest) -> Result<Catalog, SyncError> {
+/// The `target`'s catalog, with the columns and labels added that the source has more, when the sync may do that.
+pub(super) async fn catalog(
+    session: &Session,
+    manifest: &Manifest,
+    target: Catalog,
+) -> Result<Catalog, SyncError> {
     let (progress, database) = (&session.progress, &session.node.database);
     let options = progress.status().options;
-    let target = database.catalog().await?;
     if !options.additive {
         return Ok(target);
     }

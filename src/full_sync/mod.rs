@@ -262,13 +262,19 @@ impl FullSync {
         let slot = self.slot.clone();
         let task = self.tasks.spawn(work);
         self.tasks.spawn(async move {
-            let node = session.node.clone();
-            let ended = supervise::supervise(session, task).await;
+            let (node, id) = (session.node.clone(), session.id.clone());
+            let mut ended = supervise::supervise(session, task).await;
             if let Err(error) = expire(&node).await {
                 tracing::warn!(%error, "what was kept for an undo is not dropped yet; the next sync or start tries again");
             }
             slot.free();
+            let stale = std::mem::take(&mut ended.stale);
             ended.show();
+            if !stale.is_empty()
+                && let Err(error) = node.database.analyze(&id, &stale).await
+            {
+                tracing::warn!(%error, "the statistics of some tables are not up to date; autovacuum will do it");
+            }
         });
     }
 

@@ -70,7 +70,7 @@ fn ended(preview: Preview) -> Outcome {
             rows(|table| table.deleted)
         )
     };
-    Outcome { phase: Phase::Previewed, result: None, preview: Some(preview), message }
+    Outcome { phase: Phase::Previewed, result: None, preview: Some(preview), message, stale: Vec::new() }
 }
 
 fn unchanged(digest: &TableDigest) -> TablePreview {

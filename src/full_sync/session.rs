@@ -11,6 +11,7 @@ use super::Node;
 use super::errors::spool_failed;
 use super::line::{self, Numbered};
 use crate::archive::{Compression, Spool, SpoolWriter};
+use crate::catalog::TableName;
 use crate::database::Claim;
 use crate::model::wire::{Report, ReportReply};
 use crate::model::{
@@ -31,12 +32,15 @@ pub(crate) struct Outcome {
     pub(crate) result: Option<SyncResult>,
     pub(crate) preview: Option<Preview>,
     pub(crate) message: String,
+    /// Tables whose statistics are to be brought up to date.
+    pub(crate) stale: Vec<TableName>,
 }
 
 impl Outcome {
     /// How the other node has ended is how this one ends.
     pub(super) fn of_peer(status: SyncStatus) -> Self {
-        Self { phase: status.phase, result: status.result, preview: status.preview, message: status.message }
+        let SyncStatus { phase, result, preview, message, .. } = status;
+        Self { phase, result, preview, message, stale: Vec::new() }
     }
 }
 

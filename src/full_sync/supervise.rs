@@ -10,6 +10,7 @@ use tokio::time::MissedTickBehavior;
 use super::errors::internal;
 use super::session::{Outcome, Session, Stop};
 use super::{contact, preview};
+use crate::catalog::TableName;
 use crate::clock::now_us;
 use crate::model::{Code, Kind, LogLevel, Phase, StepState, SyncError, SyncStatus};
 
@@ -24,6 +25,8 @@ const SILENCE: Duration = Duration::from_secs(60);
 pub(super) struct Ended {
     session: Arc<Session>,
     status: SyncStatus,
+    /// Tables whose statistics are out of date.
+    pub(super) stale: Vec<TableName>,
 }
 
 impl Ended {
@@ -45,12 +48,13 @@ pub(super) async fn supervise(session: Arc<Session>, work: JoinHandle<Result<Out
     if session.kind() == Kind::Preview {
         outcome = outcome.or_else(preview::blocked);
     }
+    let stale = outcome.as_mut().map(|outcome| std::mem::take(&mut outcome.stale)).unwrap_or_default();
     let status = finish(&session, outcome).await;
     let claim = session.claim.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(claim) = claim {
         claim.release().await;
     }
-    Ended { session, status }
+    Ended { session, status, stale }
 }
 
 async fn attend(
@@ -155,7 +159,13 @@ async fn settle(session: &Session, outcome: Result<Outcome, SyncError>) -> Resul
             let status = session.progress.status();
             let message = format!("Committed, not verified: {}", error.message);
             session.progress.say(LogLevel::Warn, error.step, &message);
-            Ok(Outcome { phase: Phase::Completed, result: status.result, preview: None, message })
+            Ok(Outcome {
+                phase: Phase::Completed,
+                result: status.result,
+                preview: None,
+                message,
+                stale: Vec::new(),
+            })
         }
         Ok(false) => Err(error),
         Err(unknown) => Err(SyncError {

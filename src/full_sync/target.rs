@@ -8,6 +8,7 @@ use super::line::Line;
 use super::session::{Outcome, Session};
 use super::{preview, undo};
 use crate::archive::{ArchiveReader, Spool};
+use crate::catalog::TableName;
 use crate::clock::now_us;
 use crate::compare;
 use crate::database::{DatabaseError, LARGE_OBJECTS, Usage, View};
@@ -46,7 +47,8 @@ pub(super) async fn restore(
     progress.enter(Step::Convert, "Waits for the first rows");
     let (manifest, archive) =
         ArchiveReader::open(Box::pin(spool.read_from(0))).await.map_err(at(Step::Convert))?;
-    let target = additive::catalog(session, &manifest).await.map_err(at(Step::Convert))?;
+    let target = database.catalog().await.map_err(at(Step::Convert))?;
+    let target = additive::catalog(session, &manifest, target).await.map_err(at(Step::Convert))?;
     let mut plan = restore::plan(&manifest, &target, &options).map_err(at(Step::Convert))?;
     if let Some(difference) = &difference {
         restore::shape(&mut plan, &difference.parts).map_err(at(Step::Convert))?;
@@ -125,20 +127,9 @@ pub(super) async fn restore(
     );
     progress.set(|status| status.result = Some(result.clone()));
 
-    let changed = plan.incoming.iter().zip(&merged.tables).filter(|(_, counts)| counts.written() > 0);
-    let changed: Vec<_> = changed.map(|(incoming, _)| incoming.table.name.clone()).collect();
     result.sequences_raised =
         database.raise_sequences(&session.id, &staged.sequences).await.map_err(at(Step::Verify))?;
-    let unanalyzed = database.analyze(&session.id, &changed).await.map_err(at(Step::Verify))?;
-    if !unanalyzed.is_empty() {
-        let names: Vec<String> = unanalyzed.iter().map(ToString::to_string).collect();
-        let names = names.join(", ");
-        progress.info(
-            Step::Verify,
-            format!("Not analyzed, because this role does not own them: {names}. Autovacuum will do it."),
-        );
-    }
-
+    let stale = stale(session, &plan, &merged, &staged.sums).await.map_err(at(Step::Verify))?;
     if options.verify {
         verify(session, &plan, &merged, equal, &mut result).await?;
     } else {
@@ -146,7 +137,30 @@ pub(super) async fn restore(
             Relation::Unverified { reason: "The comparison after the commit was switched off.".to_owned() };
         progress.done(Step::Verify, "Switched off");
     }
-    Ok(outcome(result))
+    Ok(Outcome { stale, ..outcome(result) })
+}
+
+/// The tables of which so much was written that the planner's statistics are about others: a tenth, as autovacuum has it.
+/// They are brought up to date when the sync has ended, because that takes longer than to compare the rows.
+async fn stale(
+    session: &Session,
+    plan: &Plan,
+    merged: &Merged,
+    sums: &[(u64, u128)],
+) -> Result<Vec<TableName>, DatabaseError> {
+    let tables = plan.incoming.iter().zip(&merged.tables).zip(sums);
+    let tables = tables.filter(|((_, counts), (rows, _))| counts.written() > rows / 10);
+    let tables: Vec<TableName> = tables.map(|((incoming, _), _)| incoming.table.name.clone()).collect();
+    let (ours, others) = session.node.database.analyzable(&tables).await?;
+    if !others.is_empty() {
+        let names: Vec<String> = others.iter().map(ToString::to_string).collect();
+        let names = names.join(", ");
+        session.progress.info(
+            Step::Verify,
+            format!("Not analyzed, because this role does not own them: {names}. Autovacuum will do it."),
+        );
+    }
+    Ok(ours)
 }
 
 /// `equal` are the tables of which nothing came, because nothing differed.
@@ -324,7 +338,7 @@ fn outcome(result: SyncResult) -> Outcome {
     for skipped in result.skipped.iter().filter(|skipped| skipped.reason == LARGE_OBJECTS) {
         message = format!("{message} Not synced: {}.", skipped.name);
     }
-    Outcome { phase, result: Some(result), preview: None, message }
+    Outcome { phase, result: Some(result), preview: None, message, stale: Vec::new() }
 }
 
 /// For `map_err`: the room's error becomes the user's, with its step.

@@ -116,7 +116,7 @@ pub(super) async fn undo(session: &Session, undone: SyncStatus, force: bool) -> 
         part: None,
     };
     let names: Vec<_> = tables.into_iter().map(|table| table.name).collect();
-    node.database.analyze(&session.id, &names).await?;
+    let (stale, _) = node.database.analyzable(&names).await?;
     progress.done(Step::Verify, "Every row was compared before the commit");
     let back = text::counted(result.inserted + result.updated, "row is", "rows are");
     let mut message =
@@ -126,5 +126,5 @@ pub(super) async fn undo(session: &Session, undone: SyncStatus, force: bool) -> 
         message = format!("{message} {rows} changed since stay as they are.");
     }
     let phase = if left_alone == 0 { Phase::Verified } else { Phase::Completed };
-    Ok(Outcome { phase, result: Some(result), preview: None, message })
+    Ok(Outcome { phase, result: Some(result), preview: None, message, stale })
 }

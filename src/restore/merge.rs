@@ -220,11 +220,15 @@ impl Merging<'_> {
         for (done, &index) in self.plan.order.iter().enumerate() {
             self.progress.table(index, |table| table.state = TableState::Merging);
             let source_rows = self.sums[index].0.saturating_sub(self.merged.tables[index].left_out.0);
+            let incoming = &self.plan.incoming[index];
+            // Of a part with a key, the rows that the source does not have are known by their keys.
+            let is_part = incoming.partial && !incoming.table.key().is_empty();
+            let before = if is_part { 0 } else { self.transaction.row_count(index).await? };
             let written = self.transaction.upsert(index, source_rows).await?;
             let counts = &mut self.merged.tables[index];
             (counts.inserted, counts.updated) = (written.inserted, written.updated);
             counts.unchanged = source_rows - written.inserted - written.updated;
-            counts.target_only = self.transaction.row_count(index).await?.saturating_sub(source_rows);
+            counts.target_only = (before + written.inserted).saturating_sub(source_rows);
             self.show(index);
             self.progress.table(index, |table| table.state = TableState::Merged);
             let tables = self.plan.order.len() as u64;
@@ -268,7 +272,7 @@ impl Merging<'_> {
             if differences > 0 {
                 return Err(RestoreError::Unequal { table: incoming.table.name.clone(), differences });
             }
-            if counts.target_only > 0 && !incoming.table.key().is_empty() {
+            if (counts.target_only > 0 || incoming.partial) && !incoming.table.key().is_empty() {
                 // What the table's hash is greater by than the source's.
                 let (rows, hash) = hashed(self.transaction.own_rows(index).await?, incoming).await?;
                 let counts = &mut self.merged.tables[index];

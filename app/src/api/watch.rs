@@ -38,7 +38,7 @@ impl Feed {
             let Self { status, stop, .. } = self;
             tokio::select! {
                 () = stop.cancelled() => return None,
-                changed = async { sleep(SHORTEST_PAUSE).await; status.changed().await } => changed.ok()?,
+                changed = next_change(status) => changed?,
                 () = sleep(LONGEST_PAUSE) => {}
             }
         }
@@ -46,6 +46,24 @@ impl Feed {
         line.push('\n');
         Some(line)
     }
+}
+
+/// Waits for a change, and after the last line for a while; not for an end, which is news at once.
+async fn next_change(status: &mut watch::Receiver<Option<SyncStatus>>) -> Option<()> {
+    let pause = sleep(SHORTEST_PAUSE);
+    tokio::pin!(pause);
+    let mut has_changed = false;
+    loop {
+        tokio::select! {
+            () = &mut pause => break,
+            changed = status.changed() => changed.ok()?,
+        }
+        has_changed = true;
+        if status.borrow().as_ref().is_some_and(|status| status.phase.is_final()) {
+            return Some(());
+        }
+    }
+    if has_changed { Some(()) } else { status.changed().await.ok() }
 }
 
 #[cfg(test)]

@@ -55,6 +55,8 @@ pub(super) struct PostgresMerge {
     /// The tables that were written to, by their place.
     imaged: BTreeMap<usize, Imaged>,
     begun: bool,
+    /// The plans are those for few rows.
+    seeks: bool,
     /// Some of the tables were made in this transaction.
     makes_tables: bool,
 }
@@ -96,6 +98,7 @@ impl PostgresMerge {
             imaged: BTreeMap::new(),
             makes_tables: false,
             begun: false,
+            seeks: false,
         };
         if merge.images.is_some() {
             merge.stubborn =
@@ -139,20 +142,38 @@ impl PostgresMerge {
         Ok(())
     }
 
+    /// Has few rows looked up one by one: then the only nested loop is one over what is staged, with the key's index in
+    /// it. Sequential scans are dear, so that a table of which nothing is known yet is not read again for each row.
+    pub(super) async fn plan_for(&mut self, few: bool) -> Result<(), DatabaseError> {
+        if few == self.seeks {
+            return Ok(());
+        }
+        self.seeks = few;
+        let on = |is_on| if is_on { "on" } else { "off" };
+        sqlx::query("select set_config('enable_nestloop', $1, true), set_config('enable_seqscan', $2, true)")
+            .bind(on(few))
+            .bind(on(!few))
+            .execute(&mut self.connection)
+            .await
+            .map(|_| ())
+            .map_err(doing("prepare the transaction"))
+    }
+
     pub(super) fn is_direct(&self, index: usize) -> bool {
         self.direct.get(index).is_some_and(Option::is_some)
     }
 
-    /// For a table whose rows go straight in.
-    pub(super) fn loader(&mut self, index: usize) -> Option<DirectLoader<'_>> {
-        let loaded = self.direct.get_mut(index)?.as_mut()?;
-        Some(DirectLoader::new(
+    /// For a table whose rows go straight in. Those before it are complete.
+    pub(super) async fn loader(&mut self, index: usize) -> Result<Option<DirectLoader<'_>>, DatabaseError> {
+        let Some(loaded) = self.direct.get_mut(index).and_then(Option::as_mut) else { return Ok(None) };
+        self.rebuild.put_back_others(&mut self.connection, &self.names[index]).await?;
+        Ok(Some(DirectLoader::new(
             &self.targets[index],
             &mut self.connection,
             (&mut self.bypass, &mut self.rebuild),
             &self.names,
             loaded,
-        ))
+        )))
     }
 }
 
@@ -171,6 +192,7 @@ impl Merge for PostgresMerge {
     }
 
     async fn delete_surplus(&mut self, index: usize) -> Result<u64, DatabaseError> {
+        self.plan_for(self.targets[index].comes_in_few).await?;
         if self.is_direct(index) || !self.open(index, counts::deletable_count).await? {
             return Ok(0);
         }
@@ -182,6 +204,7 @@ impl Merge for PostgresMerge {
     }
 
     async fn delete_rest(&mut self, index: usize) -> Result<u64, DatabaseError> {
+        self.plan_for(self.targets[index].comes_in_few).await?;
         let target = &self.targets[index];
         if !self.bypass.live.point_to(&target.table.name) {
             return Ok(0);
@@ -200,6 +223,7 @@ impl Merge for PostgresMerge {
     }
 
     async fn upsert(&mut self, index: usize, rows: u64) -> Result<Written, DatabaseError> {
+        self.plan_for(self.targets[index].comes_in_few).await?;
         if !self.open(index, counts::missing).await? {
             return Ok(Written::default());
         }
@@ -208,12 +232,17 @@ impl Merge for PostgresMerge {
             false => self.write_checked(index, rows).await?,
         };
         if written != Written::default() {
+            self.plan_for(false).await?;
             deferred::check(&mut self.connection, &self.targets[index]).await?;
         }
         Ok(written)
     }
 
     async fn orphans(&mut self, touched: &[usize]) -> Result<Vec<String>, DatabaseError> {
+        self.plan_for(false).await?;
+        // After so many writes no page is known to be visible to all: an index alone answers nothing any more.
+        run(&mut self.connection, "prepare to check foreign keys", "set local enable_indexonlyscan = off")
+            .await?;
         let tables: Vec<_> = touched.iter().map(|&index| self.names[index].clone()).collect();
         self.bypass.orphans(&mut self.connection, &mut self.rebuild, &tables).await
     }
@@ -222,6 +251,7 @@ impl Merge for PostgresMerge {
         if self.is_direct(index) {
             return Ok(0);
         }
+        self.plan_for(self.targets[index].comes_in_few).await?;
         let missing = counts::missing(&self.targets[index]);
         let missing = self.count(index, missing).await?;
         let by = self.bypass.suspects(&self.names[index]);
@@ -236,8 +266,8 @@ impl Merge for PostgresMerge {
     }
 
     async fn row_count(&mut self, index: usize) -> Result<u64, DatabaseError> {
-        if let Some(&Some(rows)) = self.direct.get(index) {
-            return Ok(rows);
+        if self.is_direct(index) {
+            return Ok(0);
         }
         let statement = counts::row_count(&self.targets[index]);
         self.count(index, statement).await
@@ -247,6 +277,7 @@ impl Merge for PostgresMerge {
         &'a mut self,
         index: usize,
     ) -> Result<BoxStream<'a, Result<Bytes, DatabaseError>>, DatabaseError> {
+        self.plan_for(self.targets[index].comes_in_few).await?;
         let what = format!("read the own rows of {}", self.names[index]);
         let statement = statements::own_rows(&self.targets[index]);
         match self.connection.copy_out_raw(statement.as_str()).await {

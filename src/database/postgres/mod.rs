@@ -19,6 +19,7 @@ mod initialise;
 mod isolate;
 mod large_values;
 mod live_keys;
+mod load;
 mod locks;
 mod merge;
 mod preflight;
@@ -225,21 +226,23 @@ impl Database for Postgres {
         sequences::raise(&self.connector, session, source).await
     }
 
-    async fn analyze(
+    async fn analyzable(
         &self,
-        session: &SessionId,
         tables: &[TableName],
-    ) -> Result<Vec<TableName>, DatabaseError> {
+    ) -> Result<(Vec<TableName>, Vec<TableName>), DatabaseError> {
+        let mut connection = self.pool.acquire().await.map_err(doing("read the owners of the tables"))?;
+        rights::analyzable(&mut connection, tables).await
+    }
+
+    async fn analyze(&self, session: &SessionId, tables: &[TableName]) -> Result<(), DatabaseError> {
         let mut connection = self.connector.open(session).await?;
-        let (ours, others) = rights::analyzable(&mut connection, tables).await?;
-        for table in &ours {
+        for table in tables {
             sqlx::query(sql("analyze {}", &[table]).into_query())
                 .execute(&mut connection)
                 .await
                 .map_err(doing(format!("analyze {table}")))?;
         }
-        connection.close().await.map_err(doing("close a connection"))?;
-        Ok(others)
+        connection.close().await.map_err(doing("close a connection"))
     }
 
     async fn claim(&self, session: &SessionId) -> Result<Option<Claim>, DatabaseError> {

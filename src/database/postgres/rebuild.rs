@@ -3,6 +3,8 @@
 //! A row that goes into five indexes one by one costs about five times a row that is sorted into each of them once at
 //! the end, which is also what `pg_restore` does. Only what can be put back exactly as it was is taken off.
 
+use std::collections::BTreeSet;
+
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
@@ -18,6 +20,8 @@ pub(super) struct Rebuild {
     /// By table.
     indexes: Vec<(TableName, Sql)>,
     foreign_keys: Vec<ForeignKey>,
+    /// Tables whose indexes could not be built before the others were there.
+    late: Vec<TableName>,
 }
 
 struct ForeignKey {
@@ -120,9 +124,52 @@ impl Rebuild {
         });
     }
 
-    /// For a table whose indexes have come back by a rollback.
+    /// For a table whose indexes have come back.
     pub(super) fn forget(&mut self, table: &TableName) {
         self.indexes.retain(|(of, _)| of != table);
+    }
+
+    /// Builds the indexes of all tables but `current` again, while more rows are on their way.
+    pub(super) async fn put_back_others(
+        &mut self,
+        connection: &mut PgConnection,
+        current: &TableName,
+    ) -> Result<(), DatabaseError> {
+        let waiting = self.indexes.iter().map(|(table, _)| table);
+        let waiting: BTreeSet<TableName> =
+            waiting.filter(|table| *table != current && !self.late.contains(table)).cloned().collect();
+        for table in waiting {
+            if self.build_all(connection, &table).await? {
+                self.forget(&table);
+            } else {
+                self.late.push(table);
+            }
+        }
+        Ok(())
+    }
+
+    /// False, and none of them is there, when a row is in the way of one: then it is built later, where the reason
+    /// belongs.
+    async fn build_all(
+        &self,
+        connection: &mut PgConnection,
+        table: &TableName,
+    ) -> Result<bool, DatabaseError> {
+        run(connection, sql("savepoint early", &[])).await?;
+        let mut is_built = true;
+        for (_, statement) in self.indexes.iter().filter(|(of, _)| of == table) {
+            match run(connection, statement.clone()).await {
+                Ok(()) => {}
+                Err(error) if error.is_about_a_row() => {
+                    run(connection, sql("rollback to early", &[])).await?;
+                    is_built = false;
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        run(connection, sql("release early", &[])).await?;
+        Ok(is_built)
     }
 
     /// Builds the indexes of `table` again; a value that stands twice in a unique one is an error.

@@ -1,19 +1,14 @@
 //! Staging: unlogged tables with the target's column types, filled by COPY, invisible to everybody else.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use async_trait::async_trait;
-use bytes::Bytes;
-use sqlx::Postgres as Driver;
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgCopyIn, PgPool, PgPoolCopyExt, PgPoolOptions};
-use tokio::task::JoinSet;
+use sqlx::postgres::{PgPool, PgPoolOptions};
 
-use super::super::{DatabaseError, Incoming, Loaded, Loader, Merge, Staging, Usage};
+use super::super::{DatabaseError, Incoming, Loader, Merge, Staging, Usage};
 use super::connect::{Connector, SETTINGS, session_name};
-use super::error::{doing, failed};
+use super::error::doing;
 use super::fit::FitLoader;
 use super::images::Images;
+use super::load::{Ending, PooledLoader};
 use super::merge::{PostgresMerge, run};
 use super::{choose, conflicts, isolate, locks, preview, set_aside};
 use crate::catalog::{Making, TableName};
@@ -22,6 +17,9 @@ use crate::sql::{Ident, join, names, sql};
 
 /// Tables that are loaded at the same time.
 const LOADS: u32 = 4;
+
+/// A table that is so many times larger than what is staged for it is not read whole.
+const FEW: f64 = 20.0;
 
 /// Names of staging tables of any session begin so.
 pub(super) const PREFIX: &str = "stage_";
@@ -64,6 +62,8 @@ impl PostgresStaging {
     ) -> Result<Self, DatabaseError> {
         // Its own pool: the connections must carry the session's name to be ended by it.
         let options = connector.options.clone().application_name(&session_name(session)).options(SETTINGS);
+        // What is staged is read whole or by its keys: a small sample tells enough of it.
+        let options = options.options([("default_statistics_target", "10")]);
         let pool = PgPoolOptions::new()
             .max_connections(LOADS)
             .connect_with(options)
@@ -134,22 +134,15 @@ impl PostgresStaging {
         Ok(Vec::new())
     }
 
-    async fn loader(&self, incoming: &Incoming, into: &TableName) -> Result<PostgresLoader, DatabaseError> {
+    async fn loader(&self, incoming: &Incoming, into: &TableName) -> Result<PooledLoader, DatabaseError> {
         let what = format!("load rows for {}", incoming.table.name);
         let statement = sql("copy {} ({}) from stdin", &[into, &names(&incoming.columns)]);
-        match self.pool.copy_in_raw(statement.as_str()).await {
-            Ok(copy) => Ok(PostgresLoader { copy, what, rows: 0, ending: self.ending.clone() }),
-            Err(cause) => Err(failed(what, &cause)),
-        }
+        PooledLoader::start(&self.pool, &statement, what, &self.ending).await
     }
 
     /// Waits until all rows are there.
     async fn settle(&self) -> Result<(), DatabaseError> {
-        let mut ending = std::mem::take(&mut *self.ending.lock().unwrap_or_else(PoisonError::into_inner));
-        while let Some(ended) = ending.join_next().await {
-            ended.map_err(|panic| DatabaseError::Unavailable { reason: panic.to_string() })??;
-        }
-        Ok(())
+        self.ending.all().await
     }
 
     /// The merge, with all rows there, prepared anew when one has failed.
@@ -162,6 +155,26 @@ impl PostgresStaging {
             self.merge = Some(merge.await?);
         }
         self.merge.as_mut().ok_or_else(begun)
+    }
+
+    /// Tells the planner what is staged. True when these are few beside a table that is known to be large.
+    async fn analyze(&self, staged: &Staged) -> Result<bool, DatabaseError> {
+        let Staged { incoming, stage, outdated, .. } = staged;
+        let what = || format!("analyze the staged rows of {}", incoming.table.name);
+        let mut rows = 0.0;
+        for table in [stage].into_iter().chain(outdated) {
+            sqlx::query(sql("analyze {}", &[table]).into_query())
+                .execute(&self.pool)
+                .await
+                .map_err(doing(what()))?;
+            let held: Result<f64, _> =
+                sqlx::query_scalar("select reltuples::float8 from pg_class where oid = $1::text::regclass")
+                    .bind(sql("{}", &[table]).as_str())
+                    .fetch_one(&self.pool)
+                    .await;
+            rows += held.map_err(doing(what()))?.max(0.0);
+        }
+        Ok(!incoming.table.key().is_empty() && rows * FEW < incoming.table.estimated_rows as f64)
     }
 
     fn is_direct(&self, index: usize) -> bool {
@@ -186,11 +199,9 @@ impl Staging for PostgresStaging {
 
     async fn load<'a>(&'a mut self, index: usize) -> Result<Box<dyn Loader + 'a>, DatabaseError> {
         if self.is_direct(index) {
-            let loader = self.merge.as_mut().and_then(|merge| merge.loader(index));
-            return match loader {
-                Some(loader) => Ok(Box::new(loader)),
-                None => Err(begun()),
-            };
+            let merge = self.merge.as_mut().ok_or_else(begun)?;
+            let loader = merge.loader(index).await?.ok_or_else(begun)?;
+            return Ok(Box::new(loader));
         }
         let Staged { incoming, stage, .. } = &self.tables[index];
         if self.usage.set_aside {
@@ -302,18 +313,17 @@ impl Staging for PostgresStaging {
 
     async fn begin(&mut self) -> Result<Box<dyn Merge>, DatabaseError> {
         self.settle().await?;
+        let mut few = vec![false; self.tables.len()];
         for (index, staged) in self.tables.iter().enumerate() {
-            if self.is_direct(index) {
-                continue;
-            }
-            for table in [&staged.stage].into_iter().chain(&staged.outdated) {
-                sqlx::query(sql("analyze {}", &[table]).into_query())
-                    .execute(&self.pool)
-                    .await
-                    .map_err(doing(format!("analyze the staged rows of {}", staged.incoming.table.name)))?;
+            if !self.is_direct(index) {
+                few[index] = self.analyze(staged).await?;
             }
         }
-        self.merge().await?.begin().await?;
+        let merge = self.merge().await?;
+        for (target, few) in merge.targets.iter_mut().zip(few) {
+            target.comes_in_few = few;
+        }
+        merge.begin().await?;
         match self.merge.take() {
             Some(merge) => Ok(Box::new(merge)),
             None => Err(begun()),
@@ -331,42 +341,6 @@ async fn named(error: DatabaseError, pool: &PgPool) -> DatabaseError {
     match pool.acquire().await {
         Ok(mut connection) => locks::named(error, &mut connection, &[]).await,
         Err(cause) => super::error::connecting(&cause),
-    }
-}
-
-/// The ends of loads, each with the error that it may have.
-type Ending = Arc<Mutex<JoinSet<Result<(), DatabaseError>>>>;
-
-struct PostgresLoader {
-    copy: PgCopyIn<PoolConnection<Driver>>,
-    what: String,
-    /// Sent so far.
-    rows: u64,
-    ending: Ending,
-}
-
-#[async_trait]
-impl Loader for PostgresLoader {
-    async fn send(&mut self, rows: Bytes) -> Result<(), DatabaseError> {
-        self.rows += memchr::memchr_iter(b'\n', &rows).count() as u64;
-        match self.copy.send(rows).await {
-            Ok(_) => Ok(()),
-            Err(cause) => Err(failed(self.what.clone(), &cause)),
-        }
-    }
-
-    async fn finish(self: Box<Self>) -> Result<Loaded, DatabaseError> {
-        let Self { copy, what, rows, ending } = *self;
-        // Over TCP the server's answer takes 40 ms, however small the table: its delayed acknowledgement.
-        ending.lock().unwrap_or_else(PoisonError::into_inner).spawn(async move {
-            let loaded = copy.finish().await.map_err(|cause| failed(what.clone(), &cause))?;
-            if loaded == rows {
-                return Ok(());
-            }
-            let reason = format!("the server took {loaded} of {rows} rows");
-            Err(DatabaseError::Statement { what, reason, sqlstate: String::new() })
-        });
-        Ok(Loaded { rows, unfit: Vec::new() })
     }
 }
 

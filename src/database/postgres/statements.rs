@@ -25,6 +25,8 @@ pub(super) struct Target {
     pub(super) key: Vec<(String, Operator)>,
     /// The source guarantees it, or there is no key.
     pub(super) keys_are_unique: bool,
+    /// So few rows are staged that each is better looked up by the key's index; known when all are there.
+    pub(super) comes_in_few: bool,
 }
 
 impl Target {
@@ -42,6 +44,7 @@ impl Target {
             stored,
             key,
             keys_are_unique,
+            comes_in_few: false,
         })
     }
 

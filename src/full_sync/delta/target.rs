@@ -44,12 +44,13 @@ pub(in super::super) async fn find(session: &Session, mut line: Line<'_>) -> Res
     if line.calls() {
         line.say(&Ask::Begin).await?;
     }
-    let Offer::Catalog(source) = line.hear().await? else { return Err(out_of_order(&line)) };
-    let source: Catalog = serde_json::from_str(&source).map_err(|cause| line.nonsense(&cause))?;
     let database = &session.node.database;
+    let (offer, catalog) = tokio::try_join!(line.hear(), database.catalog().map_err(at_convert))?;
+    let Offer::Catalog(source) = offer else { return Err(out_of_order(&line)) };
+    let source: Catalog = serde_json::from_str(&source).map_err(|cause| line.nonsense(&cause))?;
     // Refuses what cannot be synced before anything is read.
     let manifest = backup::manifest(&source);
-    let catalog = additive::catalog(session, &manifest).await.map_err(at_convert)?;
+    let catalog = additive::catalog(session, &manifest, catalog).await.map_err(at_convert)?;
     let options = progress.status().options;
     let plan = restore::plan(&manifest, &catalog, &options).map_err(at_convert)?;
     let names: Vec<TableName> = plan.incoming.iter().map(|incoming| incoming.table.name.clone()).collect();

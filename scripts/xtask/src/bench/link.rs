@@ -20,6 +20,10 @@ pub(super) fn open(to: SocketAddr) -> Result<SocketAddr> {
         for here in listener.incoming().flatten() {
             // A connection that cannot be forwarded ends, as it would on a broken link.
             let Ok(there) = TcpStream::connect(to) else { continue };
+            // A link is slow by its width, not by a kernel that waits for more to send.
+            if here.set_nodelay(true).and_then(|()| there.set_nodelay(true)).is_err() {
+                continue;
+            }
             let (Ok(from), Ok(into)) = (here.try_clone(), there.try_clone()) else { continue };
             thread::spawn(move || forward(from, there));
             thread::spawn(move || forward(into, here));

@@ -55,6 +55,7 @@ impl PostgresMerge {
             images,
             imaged: BTreeMap::new(),
             makes_tables: true,
+            seeks: false,
             begun: false,
         };
         merge.set_up().await?;
