@@ -92,7 +92,7 @@ pub fn localise(live: crate::live::Live) {
         let Some(at) = time.get_attribute("datetime") else { continue };
         let us = js_sys::Date::new(&at.into()).get_time() as i64 * 1000;
         let precision = if time.has_attribute("data-second") { Precision::Second } else { Precision::Minute };
-        let zone = crate::live::zone_minutes(live, us);
+        let zone = crate::live::offset_minutes(us);
         time.set_text_content(Some(&calendar::moment(us, live.now_us.get_untracked(), zone, precision)));
     }
 }

@@ -38,7 +38,7 @@ test('the history tells who did what, and keeps what it is filtered by in the ad
 test('the list follows what happens while it is looked at', async ({ panel, servers: { target, source } }) => {
   await inSync(target, source);
   await panel.open('/history');
-  const shown = panel.page.getByRole('status').filter({ hasText: 'sessions' });
+  const shown = panel.page.getByRole('status').filter({ hasText: 'shown' });
   const before = await shown.textContent();
   const session = await startSync(target, 'pull', source.name);
   await ended(target, session);

@@ -59,7 +59,8 @@ pub fn part(page: impl Fn() -> String + Send + Sync + 'static, _: impl FnOnce() 
 
     let live = use_live();
     let came_with_page = !live.is_mounted.get_untracked();
-    let first = page();
+    // What follows its changes is the effect alone: the place itself stays.
+    let first = untrack(&page);
     Effect::new(move |drawn: Option<bool>| {
         let page = page();
         let is_drawn = drawn.unwrap_or(came_with_page);

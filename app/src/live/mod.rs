@@ -123,10 +123,14 @@ pub fn zone_minutes(live: Live, us: i64) -> i32 {
         return 0;
     }
     #[cfg(feature = "hydrate")]
-    {
-        let date = js_sys::Date::new(&(us as f64 / 1000.0).into());
-        -date.get_timezone_offset() as i32
-    }
+    return offset_minutes(us);
     #[cfg(not(feature = "hydrate"))]
     0
+}
+
+/// What the browser's own zone is ahead of UTC at that moment.
+#[cfg(feature = "hydrate")]
+pub fn offset_minutes(us: i64) -> i32 {
+    let date = js_sys::Date::new(&(us as f64 / 1000.0).into());
+    -date.get_timezone_offset() as i32
 }

@@ -65,7 +65,8 @@ pub fn History() -> impl IntoView {
         live.status.read().as_ref().map(|status| (status.session_id.clone(), status.phase))
     });
     let page = move || {
-        change.track();
+        // Read, not only tracked: a memo that nobody reads knows of no change.
+        change.with(|_| {});
         format!("/history{}", query.read().to_query_string())
     };
     view! {
