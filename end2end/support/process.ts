@@ -8,7 +8,7 @@ import type { Readable, Writable } from 'node:stream';
 const TARGET = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, '../../target');
 
 /** The binary under test; TANDEM_BIN names another one. */
-export const TANDEM = process.env.TANDEM_BIN ?? resolve(TARGET, 'debug/tandem');
+export const TANDEM = resolve(process.env.TANDEM_BIN ?? resolve(TARGET, 'debug/tandem'));
 
 const READY_MS = 60_000;
 const GONE_MS = 20_000;
