@@ -23,7 +23,7 @@ export class Panel {
     await this.live(() => this.page.goto(new URL(path, this.node.url).toString()));
   }
 
-  /** Closes the page, so that a node can be stopped without the page complaining about it. */
+  /** Closes the page, so that it neither complains about a node that is stopped nor goes anywhere by itself. */
   async leave(): Promise<void> {
     await this.page.goto('about:blank');
   }

@@ -1,5 +1,7 @@
 //! Rows that go straight into an empty database: its indexes and keys are afterwards what they were before.
 
+use std::time::Duration;
+
 use tandem::model::{Code, Phase, Step, SyncOptions};
 
 use crate::support::{self, Database, Written, nodes};
@@ -101,6 +103,44 @@ async fn a_reader_of_one_empty_table_is_not_in_the_way() {
 
     assert_eq!(status.phase, Phase::Verified, "{status:#?}");
     support::assert_same_rows(&source, &target).await;
+}
+
+/// Its index is tried while the next table arrives, and again when the reason can be said.
+#[tokio::test]
+async fn a_value_that_stands_twice_is_refused_where_rows_are_written() {
+    let (source, target) = support::databases("empty", "empty").await;
+    let tables =
+        "create table first (id int primary key, code text); create table second (id int primary key)";
+    source
+        .execute(&format!(
+            "{tables}; insert into second values (1);
+             insert into first select n, repeat('-', 40) || n / 2 from generate_series(1, 20000) n"
+        ))
+        .await;
+    target.execute(&format!("{tables}; alter table first add constraint one_code unique (code)")).await;
+    let (_north, south) = nodes(&source, &target).await;
+    let (schema, before) = (target.schema(), Written::of(&target).await);
+
+    let status = south.sync("pull", "north", &SyncOptions::default()).await;
+
+    let error = status.error.unwrap();
+    assert_eq!((error.code, error.step), (Code::RowRefused, Some(Step::Restore)), "{error:?}");
+    assert_eq!(before.until(&Written::of(&target).await), [].into());
+    assert_eq!(target.schema(), schema);
+}
+
+#[tokio::test]
+async fn the_planner_soon_knows_what_came() {
+    let (source, target) = two().await;
+    let (_north, south) = nodes(&source, &target).await;
+
+    let status = south.sync("pull", "north", &SyncOptions::default()).await;
+
+    assert_eq!(status.phase, Phase::Verified, "{status:#?}");
+    // After the end, so that nobody waits for it. These servers have no autovacuum.
+    let rows = r#"select reltuples::bigint from pg_class where oid = '"Shop".parent'::regclass"#;
+    let known = async { while target.value::<i64>(rows).await != 20_000 {} };
+    tokio::time::timeout(Duration::from_secs(30), known).await.unwrap();
 }
 
 async fn index_oids(database: &Database) -> Vec<i64> {
