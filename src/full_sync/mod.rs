@@ -263,13 +263,12 @@ impl FullSync {
         let task = self.tasks.spawn(work);
         self.tasks.spawn(async move {
             let (node, id) = (session.node.clone(), session.id.clone());
-            let mut ended = supervise::supervise(session, task).await;
+            let ended = supervise::supervise(session, task).await;
             if let Err(error) = expire(&node).await {
                 tracing::warn!(%error, "what was kept for an undo is not dropped yet; the next sync or start tries again");
             }
             slot.free();
-            let stale = std::mem::take(&mut ended.stale);
-            ended.show();
+            let stale = ended.show();
             if !stale.is_empty()
                 && let Err(error) = node.database.analyze(&id, &stale).await
             {

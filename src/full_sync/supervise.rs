@@ -26,14 +26,16 @@ pub(super) struct Ended {
     session: Arc<Session>,
     status: SyncStatus,
     /// Tables whose statistics are out of date.
-    pub(super) stale: Vec<TableName>,
+    stale: Vec<TableName>,
 }
 
 impl Ended {
-    /// Shows the final phase: the last thing of all, because it tells everybody that the next sync may start.
-    pub(super) fn show(self) {
+    /// Shows the final phase: the last thing of all, because it tells everybody that the next sync may start. Returns the
+    /// tables whose statistics nobody has waited for.
+    pub(super) fn show(self) -> Vec<TableName> {
         self.session.progress.set(|status| *status = self.status);
         self.session.ended.send_replace(true);
+        self.stale
     }
 }
 

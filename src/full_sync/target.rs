@@ -151,6 +151,9 @@ async fn stale(
     let tables = plan.incoming.iter().zip(&merged.tables).zip(sums);
     let tables = tables.filter(|((_, counts), (rows, _))| counts.written() > rows / 10);
     let tables: Vec<TableName> = tables.map(|((incoming, _), _)| incoming.table.name.clone()).collect();
+    if tables.is_empty() {
+        return Ok(tables);
+    }
     let (ours, others) = session.node.database.analyzable(&tables).await?;
     if !others.is_empty() {
         let names: Vec<String> = others.iter().map(ToString::to_string).collect();

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use tandem::model::{Code, Phase, Step, SyncOptions};
+use tandem::model::{Code, Phase, Step, SyncError, SyncOptions};
 
-use crate::support::{self, Database, Written, nodes};
+use crate::support::{self, Database, Node, Written, nodes};
 
 /// Every kind of thing that can hang on an index, on tables with enough rows for a rebuild.
 const TABLES: &str = r#"
@@ -80,16 +80,10 @@ async fn rows_without_a_parent_are_refused_and_counted_in_an_empty_database_too(
         )
         .await;
     let (_north, south) = nodes(&source, &target).await;
-    let (schema, before) = (target.schema(), Written::of(&target).await);
 
-    let status = south.sync("pull", "north", &SyncOptions::default()).await;
+    let error = refused(&south, &target, Code::ForeignKey).await;
 
-    assert_eq!(status.phase, Phase::Failed, "{status:#?}");
-    let error = status.error.unwrap();
-    assert_eq!((error.code, error.step), (Code::ForeignKey, Some(Step::Restore)), "{error:?}");
     assert!(error.message.contains("4 rows of Shop.child (parent)"), "{error:?}");
-    assert_eq!(before.until(&Written::of(&target).await), [].into());
-    assert_eq!(target.schema(), schema);
 }
 
 #[tokio::test]
@@ -119,14 +113,8 @@ async fn a_value_that_stands_twice_is_refused_where_rows_are_written() {
         .await;
     target.execute(&format!("{tables}; alter table first add constraint one_code unique (code)")).await;
     let (_north, south) = nodes(&source, &target).await;
-    let (schema, before) = (target.schema(), Written::of(&target).await);
 
-    let status = south.sync("pull", "north", &SyncOptions::default()).await;
-
-    let error = status.error.unwrap();
-    assert_eq!((error.code, error.step), (Code::RowRefused, Some(Step::Restore)), "{error:?}");
-    assert_eq!(before.until(&Written::of(&target).await), [].into());
-    assert_eq!(target.schema(), schema);
+    refused(&south, &target, Code::RowRefused).await;
 }
 
 #[tokio::test]
@@ -141,6 +129,20 @@ async fn the_planner_soon_knows_what_came() {
     let rows = r#"select reltuples::bigint from pg_class where oid = '"Shop".parent'::regclass"#;
     let known = async { while target.value::<i64>(rows).await != 20_000 {} };
     tokio::time::timeout(Duration::from_secs(30), known).await.unwrap();
+}
+
+/// A pull fails where rows are written, and the target is as it was, its definitions too.
+async fn refused(south: &Node, target: &Database, code: Code) -> SyncError {
+    let (schema, before) = (target.schema(), Written::of(target).await);
+
+    let status = south.sync("pull", "north", &SyncOptions::default()).await;
+
+    assert_eq!(status.phase, Phase::Failed, "{status:#?}");
+    let error = status.error.unwrap();
+    assert_eq!((error.code, error.step), (code, Some(Step::Restore)), "{error:?}");
+    assert_eq!(before.until(&Written::of(target).await), [].into());
+    assert_eq!(target.schema(), schema);
+    error
 }
 
 async fn index_oids(database: &Database) -> Vec<i64> {

@@ -20,7 +20,7 @@ use crate::live::use_live;
 use crate::{format, text};
 
 /// What the address asks for.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone)]
 struct Asked {
     peer: Option<String>,
     phase: Option<Phase>,

@@ -18,7 +18,7 @@ use crate::sql::Sql;
 pub(super) struct Ending(Arc<Mutex<JoinSet<Result<(), DatabaseError>>>>);
 
 impl Ending {
-    /// Waits for the last word of each.
+    /// Waits for the last word of each: then all rows are there.
     pub(super) async fn all(&self) -> Result<(), DatabaseError> {
         let mut ending = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         while let Some(ended) = ending.join_next().await {

@@ -139,37 +139,19 @@ impl Rebuild {
         let waiting: BTreeSet<TableName> =
             waiting.filter(|table| *table != current && !self.late.contains(table)).cloned().collect();
         for table in waiting {
-            if self.build_all(connection, &table).await? {
-                self.forget(&table);
-            } else {
-                self.late.push(table);
-            }
-        }
-        Ok(())
-    }
-
-    /// False, and none of them is there, when a row is in the way of one: then it is built later, where the reason
-    /// belongs.
-    async fn build_all(
-        &self,
-        connection: &mut PgConnection,
-        table: &TableName,
-    ) -> Result<bool, DatabaseError> {
-        run(connection, sql("savepoint early", &[])).await?;
-        let mut is_built = true;
-        for (_, statement) in self.indexes.iter().filter(|(of, _)| of == table) {
-            match run(connection, statement.clone()).await {
-                Ok(()) => {}
+            run(connection, sql("savepoint early", &[])).await?;
+            match self.build(connection, &table).await {
+                Ok(()) => self.forget(&table),
+                // A row is in the way of one: they are built later, where the reason belongs.
                 Err(error) if error.is_about_a_row() => {
                     run(connection, sql("rollback to early", &[])).await?;
-                    is_built = false;
-                    break;
+                    self.late.push(table);
                 }
                 Err(error) => return Err(error),
             }
+            run(connection, sql("release early", &[])).await?;
         }
-        run(connection, sql("release early", &[])).await?;
-        Ok(is_built)
+        Ok(())
     }
 
     /// Builds the indexes of `table` again; a value that stands twice in a unique one is an error.
@@ -178,8 +160,14 @@ impl Rebuild {
         connection: &mut PgConnection,
         table: &TableName,
     ) -> Result<(), DatabaseError> {
-        for (_, statement) in self.indexes.extract_if(.., |(of, _)| of == table) {
-            run(connection, statement).await?;
+        self.build(connection, table).await?;
+        self.forget(table);
+        Ok(())
+    }
+
+    async fn build(&self, connection: &mut PgConnection, table: &TableName) -> Result<(), DatabaseError> {
+        for (_, statement) in self.indexes.iter().filter(|(of, _)| of == table) {
+            run(connection, statement.clone()).await?;
         }
         Ok(())
     }

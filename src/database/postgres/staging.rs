@@ -140,14 +140,9 @@ impl PostgresStaging {
         PooledLoader::start(&self.pool, &statement, what, &self.ending).await
     }
 
-    /// Waits until all rows are there.
-    async fn settle(&self) -> Result<(), DatabaseError> {
-        self.ending.all().await
-    }
-
     /// The merge, with all rows there, prepared anew when one has failed.
     async fn merge(&mut self) -> Result<&mut PostgresMerge, DatabaseError> {
-        self.settle().await?;
+        self.ending.all().await?;
         if self.merge.is_none() {
             let images = self.images.clone();
             let (connector, none) = (&self.connector, Making::default());
@@ -224,7 +219,7 @@ impl Staging for PostgresStaging {
     }
 
     async fn refusals(&mut self) -> Result<Vec<String>, DatabaseError> {
-        self.settle().await?;
+        self.ending.all().await?;
         if self.usage.set_aside {
             return self.refuse_bad_keys().await;
         }
@@ -312,7 +307,7 @@ impl Staging for PostgresStaging {
     }
 
     async fn begin(&mut self) -> Result<Box<dyn Merge>, DatabaseError> {
-        self.settle().await?;
+        self.ending.all().await?;
         let mut few = vec![false; self.tables.len()];
         for (index, staged) in self.tables.iter().enumerate() {
             if !self.is_direct(index) {
