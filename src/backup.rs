@@ -6,6 +6,7 @@ use crate::archive::{
     ArchiveError, ArchiveTotals, ArchiveWriter, Compression, Manifest, Order, Section, SpoolWriter,
 };
 use crate::catalog::{Catalog, TableName};
+use crate::compare::ReadingError;
 use crate::database::{DatabaseError, Dump, DumpPiece, Exporter, Snapshot};
 use crate::model::Step;
 use crate::progress::Progress;
@@ -16,8 +17,8 @@ pub enum BackupError {
     Database(#[from] DatabaseError),
     #[error("the backup cannot be written")]
     Archive(#[from] ArchiveError),
-    #[error("the rows that differ cannot be read back")]
-    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Reading(#[from] ReadingError),
     #[error("the exporter left out the table {table}")]
     LeftOut { table: TableName },
     #[error("the exporter sent rows of {table}, which is not part of this backup")]

@@ -57,9 +57,9 @@ impl TableHasher {
         Self { order, rows: 0, sum: RowSum::new(), is_escape_open: false, partial: None, bounds: Vec::new() }
     }
 
-    /// Also adds each row's hash to one of 2 to the power of `level` buckets, by the highest bits of the hash.
-    pub fn with_buckets<S: AsRef<str>>(columns: &[S], level: u32) -> Self {
-        Self { sum: RowSum::with_buckets(level), ..Self::new(columns) }
+    /// Also keeps the hash of each row, to be taken after each piece.
+    pub fn keeping_hashes<S: AsRef<str>>(columns: &[S]) -> Self {
+        Self { sum: RowSum::keeping_hashes(), ..Self::new(columns) }
     }
 
     /// Refuses bytes that COPY would not take as rows of these columns.
@@ -93,16 +93,14 @@ impl TableHasher {
         self.sum.add_sum(hash);
     }
 
-    /// The number of rows and the hash. A row without its newline is not counted.
-    pub fn finish(self) -> (u64, u128) {
-        let (rows, hash, _) = self.finish_buckets();
-        (rows, hash)
+    /// The hashes of the rows that have ended since they were last taken, in the rows' order.
+    pub fn take_hashes(&mut self) -> Vec<u128> {
+        self.sum.take_hashes()
     }
 
-    /// As `finish`, and the lowest 32 bits of the sum of each bucket.
-    pub fn finish_buckets(mut self) -> (u64, u128, Vec<u32>) {
-        let (hash, buckets) = self.sum.total();
-        (self.rows, hash, buckets)
+    /// The number of rows and the hash. A row without its newline is not counted.
+    pub fn finish(mut self) -> (u64, u128) {
+        (self.rows, self.sum.total())
     }
 
     /// PostgreSQL ends the data silently at `\.`, wherever it stands, and takes an escaped newline or TAB for a part of

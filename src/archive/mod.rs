@@ -53,7 +53,7 @@ use crate::catalog::TableName;
 pub use digest::{TableHasher, hex};
 pub use dump::{DumpEvent, DumpReader};
 pub use reader::{ArchiveReader, Event};
-pub(crate) use row_hash::bucket_of;
+pub(crate) use rows::LONGEST_ROW;
 pub use rows::{RowHasher, Rows, TooLong};
 pub use spool::{Spool, SpoolWriter};
 pub use writer::{ArchiveWriter, Compression};

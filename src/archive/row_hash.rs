@@ -28,8 +28,15 @@ pub(super) struct RowSum {
     /// Rows of one block, of two, and so on; longer ones do not wait.
     waiting: [Vec<u8>; 4],
     long: Vec<u8>,
-    /// Where each row's hash is added too, by its highest bits; nowhere when there are none.
-    buckets: Vec<u32>,
+    /// The hash of each row in the rows' order, when they are wanted.
+    kept: Option<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    hashes: Vec<u128>,
+    /// Where the hashes of the rows belong that wait.
+    places: [Vec<usize>; 4],
 }
 
 impl RowSum {
@@ -39,13 +46,12 @@ impl RowSum {
             platform: Platform::detect(),
             waiting: Default::default(),
             long: Vec::new(),
-            buckets: Vec::new(),
+            kept: None,
         }
     }
 
-    /// With 2 to the power of `level` buckets.
-    pub(super) fn with_buckets(level: u32) -> Self {
-        Self { buckets: vec![0; 1 << level], ..Self::new() }
+    pub(super) fn keeping_hashes() -> Self {
+        Self { kept: Some(Kept::default()), ..Self::new() }
     }
 
     /// Adds the row that `write` appends, `len` bytes long.
@@ -61,6 +67,10 @@ impl RowSum {
         let end = waiting.len() + blocks * BLOCK;
         write(waiting);
         waiting.resize(end, b'\n');
+        if let Some(kept) = &mut self.kept {
+            kept.places[blocks - 1].push(kept.hashes.len());
+            kept.hashes.push(0);
+        }
         if end == LANES * blocks * BLOCK {
             self.flush(blocks);
         }
@@ -68,24 +78,28 @@ impl RowSum {
 
     /// Adds one row by its hash.
     pub(super) fn add(&mut self, hash: u128) {
-        self.sum = self.sum.wrapping_add(hash);
-        if !self.buckets.is_empty() {
-            let at = bucket_of(hash, self.buckets.len().ilog2());
-            self.buckets[at] = self.buckets[at].wrapping_add(lowest(hash));
+        self.add_sum(hash);
+        if let Some(kept) = &mut self.kept {
+            kept.hashes.push(hash);
         }
     }
 
-    /// Adds many rows that were hashed apart. Not with buckets: their sum has none.
+    /// Adds many rows that were hashed apart.
     pub(super) fn add_sum(&mut self, sum: u128) {
-        debug_assert!(self.buckets.is_empty(), "a sum has no bucket");
         self.sum = self.sum.wrapping_add(sum);
     }
 
-    pub(super) fn total(&mut self) -> (u128, Vec<u32>) {
+    pub(super) fn total(&mut self) -> u128 {
         for blocks in 1..=self.waiting.len() {
             self.flush(blocks);
         }
-        (self.sum, std::mem::take(&mut self.buckets))
+        self.sum
+    }
+
+    /// Of the rows since the last time, in their order. Nothing waits any more.
+    pub(super) fn take_hashes(&mut self) -> Vec<u128> {
+        self.total();
+        self.kept.as_mut().map(|kept| std::mem::take(&mut kept.hashes)).unwrap_or_default()
     }
 
     fn flush(&mut self, blocks: usize) {
@@ -93,22 +107,18 @@ impl RowSum {
         let mut hashes = [0; LANES * 32];
         let count = hash_equal(&self.platform, blocks, &rows, &mut hashes);
         let (hashes, _) = hashes.as_chunks::<32>();
-        for hash in &hashes[..count] {
-            self.add(first_half(hash));
+        for (at, hash) in hashes[..count].iter().map(first_half).enumerate() {
+            self.add_sum(hash);
+            if let Some(kept) = &mut self.kept {
+                kept.hashes[kept.places[blocks - 1][at]] = hash;
+            }
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.places[blocks - 1].clear();
         }
         self.waiting[blocks - 1] = rows;
         self.waiting[blocks - 1].clear();
     }
-}
-
-/// The bucket of a row among 2 to the power of `level`.
-pub(crate) fn bucket_of(hash: u128, level: u32) -> usize {
-    if level == 0 { 0 } else { usize::try_from(hash >> (128 - level)).unwrap_or(0) }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the lowest bits are what is wanted")]
-fn lowest(hash: u128) -> u32 {
-    hash as u32
 }
 
 /// The part of a hash that counts.

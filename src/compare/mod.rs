@@ -1,7 +1,9 @@
 //! Two databases -> which tables are equal: every row read, hashed, and added up in any order.
 
-mod marked;
-mod tally;
+mod estimate;
+mod reading;
+mod scratch;
+mod sketch;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,11 +18,50 @@ use crate::clock::now_us;
 use crate::database::{DatabaseError, Snapshot};
 use crate::model::{Comparison, Fingerprint, TableDigest};
 
-pub(crate) use marked::{Marked, MarkedError, RowId, match_rows};
-pub(crate) use tally::{Bits, Tally, differing_buckets, tally};
+pub(crate) use estimate::Estimate;
+pub(crate) use reading::ReadingError;
+pub(crate) use reading::Readings;
+pub(crate) use sketch::{Difference, Sketch, cells_for};
 
 /// Tables read at the same time.
 const READERS: usize = 2;
+
+/// The part of a hash by which the two sides name a row to each other. Two rows that share it are found by the sums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(from = "[u8; 8]", into = "[u8; 8]")]
+pub(crate) struct RowId(u64);
+
+impl RowId {
+    fn of(hash: u128) -> Self {
+        let [.., a, b, c, d, e, f, g, h] = hash.to_le_bytes();
+        [a, b, c, d, e, f, g, h].into()
+    }
+}
+
+impl From<[u8; 8]> for RowId {
+    fn from(bytes: [u8; 8]) -> Self {
+        Self(u64::from_le_bytes(bytes))
+    }
+}
+
+impl From<RowId> for [u8; 8] {
+    fn from(RowId(bits): RowId) -> Self {
+        bits.to_le_bytes()
+    }
+}
+
+/// The n-th of so many parts of all rows.
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Slice {
+    pub(crate) n: u64,
+    pub(crate) of: u64,
+}
+
+impl Slice {
+    fn holds(self, RowId(bits): RowId) -> bool {
+        bits % self.of.max(1) == self.n
+    }
+}
 
 /// A table and the columns that count.
 pub(crate) type Selected = (Table, Vec<String>);
@@ -68,17 +109,6 @@ fn unreadable(table: &TableName, cause: &impl fmt::Display) -> DatabaseError {
         reason: cause.to_string(),
         sqlstate: String::new(),
     }
-}
-
-/// What `tally` gives for each of `tables`, two at a time.
-pub(crate) async fn tallies(
-    snapshot: &dyn Snapshot,
-    tables: &[Selected],
-    progress: &(dyn Fn() + Sync),
-) -> Result<Vec<Tally>, DatabaseError> {
-    let readers: Vec<BoxFuture<'_, _>> =
-        tables.iter().map(|table| tally(snapshot, table, progress).boxed()).collect();
-    stream::iter(readers).buffered(READERS).try_collect().await
 }
 
 /// Every table with the columns that a sync moves: a comparison and the end of a sync give the same digests.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::archive::ArchiveError;
 use crate::backup::BackupError;
+use crate::compare::ReadingError;
 use crate::database::DatabaseError;
 use crate::model::{Code, SyncError};
 use crate::restore::RestoreError;
@@ -138,14 +139,30 @@ impl From<ArchiveError> for SyncError {
     }
 }
 
+impl From<ReadingError> for SyncError {
+    fn from(error: ReadingError) -> Self {
+        let message = error.to_string();
+        match error {
+            ReadingError::Database(error) => error.into(),
+            ReadingError::Io(cause) if cause.kind() == io::ErrorKind::StorageFull => {
+                SyncError::new(Code::DiskFull, message)
+                    .hint("Free space there, or set TANDEM_DATA_DIR to a larger disk.")
+            }
+            ReadingError::Io(_) => SyncError::new(Code::DataDir, message)
+                .hint("Check the data directory (TANDEM_DATA_DIR): its disk, and whether it is writable."),
+            ReadingError::Missing { .. } | ReadingError::TooLong => SyncError::new(Code::Database, message)
+                .hint("Start the sync again, by the method backup if it happens again."),
+        }
+    }
+}
+
 impl From<BackupError> for SyncError {
     fn from(error: BackupError) -> Self {
         let message = error.to_string();
         match error {
             BackupError::Database(error) => error.into(),
             BackupError::Archive(error) => error.into(),
-            BackupError::Io(_) => SyncError::new(Code::DataDir, message)
-                .hint("Check the data directory (TANDEM_DATA_DIR): its disk, and whether it is writable."),
+            BackupError::Reading(error) => error.into(),
             BackupError::LeftOut { .. } | BackupError::Unexpected { .. } => SyncError::new(Code::DumpFailed, message)
                 .hint("The schema changed while the backup was made, or this pg_dump behaves unusually. Start the sync again."),
         }
@@ -158,8 +175,7 @@ impl From<RestoreError> for SyncError {
         match error {
             RestoreError::Database(error) => error.into(),
             RestoreError::Archive(error) => error.into(),
-            RestoreError::Io(_) => SyncError::new(Code::DataDir, message)
-                .hint("Check the data directory (TANDEM_DATA_DIR): its disk, and whether it is writable."),
+            RestoreError::Reading(error) => error.into(),
             RestoreError::Ended => SyncError::new(Code::Damaged, message).hint("Start the sync again."),
             RestoreError::Schema { remedies, .. } => SyncError::new(Code::SchemaDiffers, message).hint(remedies.join(" ")),
             RestoreError::Rows { .. } => {

@@ -98,7 +98,9 @@ pub(super) async fn restore(
     if let Some(difference) = difference {
         staged.totals.archive_bytes += difference.bytes;
         equal = difference.equal.into_iter().map(|(_, digest)| digest).collect();
-        restore::complete(&plan, &mut staged, difference.parts, progress).await.map_err(at(Step::Convert))?;
+        restore::complete(&plan, &mut staged, &difference.readings, difference.parts, progress)
+            .await
+            .map_err(at(Step::Convert))?;
     }
     if !options.rows.is_empty() {
         restore::choose(&plan, &mut staged, &options.rows).await.map_err(at(Step::Convert))?;

@@ -10,6 +10,7 @@ mod stage;
 
 use crate::archive::ArchiveError;
 use crate::catalog::TableName;
+use crate::compare::ReadingError;
 use crate::database::DatabaseError;
 
 pub(crate) use choose::choose;
@@ -26,8 +27,8 @@ pub enum RestoreError {
     Database(#[from] DatabaseError),
     #[error("the backup is damaged: {0}")]
     Archive(#[from] ArchiveError),
-    #[error("rows that differ cannot be read back: {0}")]
-    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Reading(#[from] ReadingError),
     #[error("the backup ended before its end record")]
     Ended,
     #[error("the schemas do not fit together: {}", reasons.join(" "))]

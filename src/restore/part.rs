@@ -1,7 +1,7 @@
 //! A part of a table's rows instead of all: what came is what the target lacks, and what it has outdated is known.
 
 use super::{Plan, RestoreError, Staged};
-use crate::compare::{Bits, Marked};
+use crate::compare::{Readings, RowId};
 use crate::model::Step;
 use crate::progress::Progress;
 
@@ -15,10 +15,9 @@ pub(crate) struct Part {
 
 /// The target's rows that the source does not have.
 pub(crate) struct Outdated {
-    pub marked: Marked,
-    pub chosen: Bits,
-    /// The target's other rows, and the sum of their hashes.
-    pub kept: (u64, u128),
+    /// The place of the table among those that were read.
+    pub table: usize,
+    pub rows: Vec<RowId>,
 }
 
 /// Says which sections hold only a part. The archive must hold just the tables that were asked for.
@@ -32,33 +31,55 @@ pub(crate) fn shape(plan: &mut Plan, parts: &[Part]) -> Result<(), RestoreError>
     Ok(())
 }
 
-/// Proves that what is kept and what came are together exactly what the source has, and stages the outdated rows.
+/// Stages the outdated rows, as they were read, and proves that what is kept and what came are together exactly what
+/// the source has.
 pub(crate) async fn complete(
     plan: &Plan,
     staged: &mut Staged,
+    readings: &Readings,
     parts: Vec<Part>,
     progress: &Progress,
 ) -> Result<(), RestoreError> {
     for (index, part) in parts.into_iter().enumerate() {
-        let came = staged.sums[index];
-        let (kept_rows, kept_hash) = part.outdated.as_ref().map_or((0, 0), |outdated| outdated.kept);
-        if (kept_rows + came.0, kept_hash.wrapping_add(came.1)) != part.source {
+        let (mut rows, mut hash) = staged.sums[index];
+        if let Some(outdated) = part.outdated {
+            let reading = &readings.tables[outdated.table];
+            let (gone_rows, gone_hash) = stage_outdated(staged, index, readings, outdated, progress).await?;
+            rows += reading.digest.rows - gone_rows;
+            hash = hash.wrapping_add(reading.hash).wrapping_sub(gone_hash);
+        }
+        if (rows, hash) != part.source {
             return Err(RestoreError::Unequal {
                 table: plan.incoming[index].table.name.clone(),
-                differences: (kept_rows + came.0).abs_diff(part.source.0).max(1),
+                differences: rows.abs_diff(part.source.0).max(1),
             });
         }
         staged.sums[index] = part.source;
-        if let Some(Outdated { marked, chosen, .. }) = part.outdated {
-            let mut loader = staged.staging.load_outdated(index).await?;
-            let mut rows = marked.chosen(chosen).await?;
-            while let Some(rows) = rows.next().await? {
-                loader.send(rows.into()).await?;
-                progress.touch();
-            }
-            loader.finish().await?;
-        }
     }
     progress.info(Step::Convert, "What was kept and what came add up to exactly what the source has");
     Ok(())
+}
+
+/// How many rows there were, and the sum of their hashes.
+async fn stage_outdated(
+    staged: &mut Staged,
+    index: usize,
+    readings: &Readings,
+    outdated: Outdated,
+    progress: &Progress,
+) -> Result<(u64, u128), RestoreError> {
+    let mut picked = readings.rows(outdated.table, outdated.rows).await?;
+    let mut loader = None;
+    while let Some(rows) = picked.next().await? {
+        let loader = match &mut loader {
+            Some(loader) => loader,
+            None => loader.insert(staged.staging.load_outdated(index).await?),
+        };
+        loader.send(rows).await?;
+        progress.touch();
+    }
+    if let Some(loader) = loader {
+        loader.finish().await?;
+    }
+    Ok(picked.sum())
 }

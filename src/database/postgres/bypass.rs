@@ -5,6 +5,7 @@ use std::time::Duration;
 use sqlx::postgres::PgConnection;
 
 use super::super::DatabaseError;
+use super::affected::Affected;
 use super::connect::Connector;
 use super::error::doing;
 use super::foreign_keys::{self, Key};
@@ -134,8 +135,9 @@ impl Bypass {
         &mut self,
         connection: &mut PgConnection,
         rebuild: &mut Rebuild,
-        touched: &[TableName],
+        affected: &Affected<'_>,
     ) -> Result<Vec<String>, DatabaseError> {
+        let touched = &affected.names();
         if self.rights.mode != Mode::Replica {
             let asked = self.keys.drain(..).filter(|key| key.is_valid && key.is_readable);
             let mut found = foreign_keys::sentences(connection, &asked.collect::<Vec<_>>()).await?;
@@ -148,7 +150,7 @@ impl Bypass {
         let remade = rebuild.put_back_foreign_keys(connection).await?;
         triggers::put_back(connection, std::mem::take(&mut self.switches)).await?;
         if self.rights.mode == Mode::Replica || remade.iter().any(|key| !key.is_proven) {
-            return foreign_keys::orphans(connection, touched, &remade).await;
+            return foreign_keys::orphans(connection, touched, &remade, affected).await;
         }
         Ok(Vec::new())
     }

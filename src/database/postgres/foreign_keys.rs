@@ -4,17 +4,21 @@ use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::super::DatabaseError;
+use super::affected::{Affected, Reach};
 use super::conflicts::numbered;
 use super::error::doing;
+use super::merge::plan_for;
 use crate::catalog::TableName;
 use crate::sql::{Definition, Ident, Operator, Sql, join, sql};
 
 /// One sentence for each foreign key from or to one of `tables` that leads nowhere. Keys that the target itself has
-/// marked NOT VALID are not demanded; those that were just made again are known already.
+/// marked NOT VALID are not demanded; those that were just made again are known already. Of the others those rows are
+/// looked at that can have come to lead nowhere.
 pub(super) async fn orphans(
     connection: &mut PgConnection,
     tables: &[TableName],
     remade: &[Remade],
+    affected: &Affected<'_>,
 ) -> Result<Vec<String>, DatabaseError> {
     let mut keys = touching(connection, tables).await?;
     let again = |key: &Key| remade.iter().find(|it| it.child == key.child && it.name == key.name);
@@ -22,7 +26,23 @@ pub(super) async fn orphans(
         Some(remade) => !remade.is_proven,
         None => key.is_valid,
     });
-    sentences(connection, &keys).await
+    let (mut staged, mut everywhere) = (Vec::new(), Vec::new());
+    for key in keys {
+        match affected.reach(&key) {
+            Reach::Nowhere => {}
+            Reach::Staged(rows) => staged.push((key, rows)),
+            Reach::Everywhere => everywhere.push(key),
+        }
+    }
+    let mut sentences = sentences(connection, &everywhere).await?;
+    if !staged.is_empty() {
+        plan_for(connection, true).await?;
+    }
+    for (key, rows) in staged {
+        let orphans = count(connection, &key, key.count_orphans_among(&rows)).await?;
+        sentences.extend(key.sentence(orphans));
+    }
+    Ok(sentences)
 }
 
 /// The same where the server has checked its keys row by row: what we may not read needs no other look.

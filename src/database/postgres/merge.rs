@@ -6,7 +6,7 @@
 mod making;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use futures::{StreamExt, TryStreamExt};
 use sqlx::postgres::PgConnection;
 
 use super::super::{DatabaseError, Kept, LeftOut, Merge, Statement, Written};
+use super::affected::Affected;
 use super::bypass::Bypass;
 use super::conflicts::Resolver;
 use super::connect::Connector;
@@ -55,6 +56,10 @@ pub(super) struct PostgresMerge {
     /// The tables that were written to, by their place.
     imaged: BTreeMap<usize, Imaged>,
     begun: bool,
+    /// Those of which rows were deleted that do not come back.
+    deleted: BTreeSet<usize>,
+    /// Rows were written that are not staged.
+    beyond: bool,
     /// The plans are those for few rows.
     seeks: bool,
     /// Some of the tables were made in this transaction.
@@ -86,6 +91,9 @@ impl PostgresMerge {
             true => direct::fit(&mut connection, &targets).await?,
             false => vec![false; targets.len()],
         };
+        // Of a part it is to be known what it is a part of.
+        let fit: Vec<bool> =
+            fit.into_iter().zip(staged).map(|(fits, staged)| fits && !staged.incoming.partial).collect();
         let mut merge = Self {
             connection,
             targets,
@@ -97,6 +105,8 @@ impl PostgresMerge {
             images,
             imaged: BTreeMap::new(),
             makes_tables: false,
+            deleted: BTreeSet::new(),
+            beyond: false,
             begun: false,
             seeks: false,
         };
@@ -142,21 +152,12 @@ impl PostgresMerge {
         Ok(())
     }
 
-    /// Has few rows looked up one by one: then the only nested loop is one over what is staged, with the key's index in
-    /// it. Sequential scans are dear, so that a table of which nothing is known yet is not read again for each row.
     pub(super) async fn plan_for(&mut self, few: bool) -> Result<(), DatabaseError> {
         if few == self.seeks {
             return Ok(());
         }
         self.seeks = few;
-        let on = |is_on| if is_on { "on" } else { "off" };
-        sqlx::query("select set_config('enable_nestloop', $1, true), set_config('enable_seqscan', $2, true)")
-            .bind(on(few))
-            .bind(on(!few))
-            .execute(&mut self.connection)
-            .await
-            .map(|_| ())
-            .map_err(doing("prepare the transaction"))
+        plan_for(&mut self.connection, few).await
     }
 
     pub(super) fn is_direct(&self, index: usize) -> bool {
@@ -243,8 +244,11 @@ impl Merge for PostgresMerge {
         // After so many writes no page is known to be visible to all: an index alone answers nothing any more.
         run(&mut self.connection, "prepare to check foreign keys", "set local enable_indexonlyscan = off")
             .await?;
-        let tables: Vec<_> = touched.iter().map(|&index| self.names[index].clone()).collect();
-        self.bypass.orphans(&mut self.connection, &mut self.rebuild, &tables).await
+        let affected =
+            Affected { targets: &self.targets, touched, deleted: &self.deleted, beyond: self.beyond };
+        let found = self.bypass.orphans(&mut self.connection, &mut self.rebuild, &affected).await?;
+        plan_for(&mut self.connection, false).await?;
+        Ok(found)
     }
 
     async fn differences(&mut self, index: usize, whole: bool) -> Result<u64, DatabaseError> {
@@ -324,6 +328,7 @@ impl Merge for PostgresMerge {
             let resolved = resolver.resolve(index, policy).await?;
             if !resolved.is_empty() {
                 self.remember_all();
+                self.beyond = true;
             }
             notes.extend(resolved);
         }
@@ -352,6 +357,19 @@ impl Merge for PostgresMerge {
     async fn commit(mut self: Box<Self>) -> Result<(), DatabaseError> {
         run(&mut self.connection, "commit", "commit").await
     }
+}
+
+/// Has few rows looked up one by one: then the only nested loop is one over what is staged, with the key's index in it.
+/// Sequential scans are dear, so that a table of which nothing is known yet is not read again for each row.
+pub(super) async fn plan_for(connection: &mut PgConnection, few: bool) -> Result<(), DatabaseError> {
+    let on = |is_on| if is_on { "on" } else { "off" };
+    sqlx::query("select set_config('enable_nestloop', $1, true), set_config('enable_seqscan', $2, true)")
+        .bind(on(few))
+        .bind(on(!few))
+        .execute(connection)
+        .await
+        .map(|_| ())
+        .map_err(doing("prepare the transaction"))
 }
 
 pub(super) async fn run(

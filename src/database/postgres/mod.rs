@@ -1,6 +1,7 @@
 //! PostgreSQL 13 and later behind the seam.
 
 mod additive;
+mod affected;
 mod bypass;
 mod catalog;
 mod checks;

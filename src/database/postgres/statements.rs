@@ -96,9 +96,15 @@ impl Target {
         match &self.outdated {
             // The row may have been changed since; its key is what counts.
             Some(outdated) => sql(
-                "{} t where exists (select from {} o where {})
-                 and not exists (select from {} s where {})",
-                &[&self.relation(), outdated, &self.same_key_of("t", "o"), &self.stage, &self.same_key()],
+                "{} t where exists (select from {} o
+                                    where {} and not exists (select from {} s where {}))",
+                &[
+                    &self.relation(),
+                    outdated,
+                    &self.same_key_of("t", "o"),
+                    &self.stage,
+                    &self.same_key_of("o", "s"),
+                ],
             ),
             None => sql(
                 "{} t where not exists (select from {} s where {})",

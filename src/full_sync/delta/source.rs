@@ -6,21 +6,18 @@ use futures::TryStreamExt;
 
 use super::super::line::Line;
 use super::super::session::Session;
-use super::message::{Ask, Offer, Sum};
+use super::MOST_CELLS;
+use super::message::{Ask, Offer, SketchOf, Sum};
 use crate::archive::{ArchiveTotals, ArchiveWriter, FORMAT, Manifest, Order, Section, SpoolWriter};
 use crate::backup::BackupError;
 use crate::catalog::Table;
-use crate::compare::{self, Bits, Marked, MarkedError, Selected};
-use crate::database::{DatabaseError, Snapshot};
+use crate::compare::{ReadingError, Readings, RowId, Selected};
+use crate::database::Snapshot;
 use crate::model::{Method, Step, SyncError};
 use crate::spool_dir;
 
-/// What the target wants of one table.
-struct Wanted {
-    table: usize,
-    /// None: all of it.
-    rows: Option<(Marked, Bits)>,
-}
+/// What the target wants of a table; None: all of it.
+type Wanted = (usize, Option<Vec<RowId>>);
 
 /// How the target decided.
 pub(in super::super) enum Answer {
@@ -51,49 +48,26 @@ pub(in super::super) async fn offer(
     let selected = select(session, snapshot, tables)?;
 
     progress.enter(Step::Backup, "Reads and hashes all tables in one snapshot");
-    let tallies = compare::tallies(&**snapshot, &selected, &|| progress.touch()).await.map_err(at_backup)?;
-    session.digests.send_replace(Some(tallies.iter().map(|tally| tally.digest.clone()).collect()));
-    let sums =
-        tallies.iter().map(|tally| Sum { rows: tally.digest.rows, hash: tally.hash, level: tally.level() });
+    let folder = spool_dir::path(&session.node.config.data_dir);
+    let touch = || progress.touch();
+    let readings =
+        Readings::read(snapshot.clone(), selected.clone(), &folder, &touch).await.map_err(at_backup)?;
+    let digests = readings.tables.iter().map(|reading| reading.digest.clone());
+    session.digests.send_replace(Some(digests.collect()));
+    let sums = readings.tables.iter();
+    let sums = sums.map(|it| Sum { rows: it.digest.rows, hash: it.hash, is_long: it.is_long });
     line.say(&Offer::Sums(sums.collect())).await?;
 
-    let differing = expect(&mut line, |ask| match ask {
-        Ask::Buckets(tables) => Some(tables),
-        _ => None,
-    })
-    .await?;
-    let mut buckets = Vec::with_capacity(differing.len());
-    for &(table, level) in &differing {
-        let tally = tallies.get(table).filter(|tally| level <= tally.level());
-        buckets.push(tally.ok_or_else(|| line.nonsense(&"a table that was not asked for"))?.buckets(level));
-    }
-    drop(tallies);
-    line.say(&Offer::Buckets(buckets)).await?;
-
-    let marked = match line.hear::<Ask>().await? {
-        Ask::Marked(marked) if marked.len() == differing.len() => marked,
-        Ask::Everything(reason) => return everything(session, &mut line, spool, reason).await,
-        _ => return Err(line.nonsense(&"a message out of order")),
+    let wanted = match narrow(session, &mut line, &readings).await? {
+        Narrowed::Wanted(wanted) => wanted,
+        Narrowed::Everything(reason) => return everything(session, &mut line, spool, reason).await,
     };
-    let mut wanted = Vec::with_capacity(differing.len());
-    let folder = spool_dir::path(&session.node.config.data_dir);
-    for ((table, level), marks) in differing.into_iter().zip(marked) {
-        let rows = match marks {
-            None => None,
-            Some(marks) => {
-                let touch = || progress.touch();
-                let read = Marked::read(&**snapshot, &selected[table], level, &marks, &folder, &touch).await;
-                rows_wanted(&mut line, read).await?
-            }
-        };
-        wanted.push(Wanted { table, rows });
-    }
     if !line.calls() {
         line.say(&Offer::Ready).await?;
     }
     progress.enter(Step::Backup, "Writes the rows that the target lacks");
     let differ = wanted.len();
-    let totals = write(session, snapshot, &selected, wanted, spool).await.map_err(at_backup)?;
+    let totals = write(session, snapshot, &selected, &readings, wanted, spool).await.map_err(at_backup)?;
     progress.set(|status| status.method = Method::Delta);
     progress.bytes_total(totals.archive_bytes);
     progress.step(Step::Backup, totals.rows, Some(totals.rows));
@@ -109,23 +83,51 @@ pub(in super::super) async fn offer(
     Ok(Answer::Delta)
 }
 
-/// Tells the target the rows, and hears which of them it wants. None when the table shall travel whole.
-async fn rows_wanted(
-    line: &mut Line<'_>,
-    read: Result<Marked, MarkedError>,
-) -> Result<Option<(Marked, Bits)>, SyncError> {
-    let marked = match read {
-        Ok(marked) => Some(marked),
-        Err(MarkedError::TooMuch) => None,
-        Err(error) => return Err(SyncError::from(error).at(Step::Backup)),
-    };
-    line.say(&Offer::Rows(marked.as_ref().map(Marked::ids))).await?;
-    let wanted = expect(line, |ask| match ask {
-        Ask::Wanted(wanted) => Some(wanted),
-        _ => None,
-    })
-    .await?;
-    Ok(marked.zip(wanted))
+enum Narrowed {
+    Wanted(Vec<Wanted>),
+    Everything(String),
+}
+
+/// Answers until the target knows which rows it lacks.
+async fn narrow(session: &Session, line: &mut Line<'_>, readings: &Readings) -> Result<Narrowed, SyncError> {
+    let kept = |cause: std::io::Error| at_backup(ReadingError::from(cause));
+    let tables = readings.tables.len();
+    let mut wanted: Vec<Wanted> = Vec::new();
+    loop {
+        let ask = line.hear::<Ask>().await?;
+        session.progress.touch();
+        match ask {
+            Ask::Estimates(asked) if asked.iter().all(|(table, _)| *table < tables) => {
+                let mut estimates = Vec::with_capacity(asked.len());
+                for (table, rows) in asked {
+                    estimates.push(readings.estimate(table, rows).await.map_err(kept)?.to_bytes());
+                }
+                line.say(&Offer::Estimates(estimates)).await?;
+            }
+            Ask::Sketches(asked)
+                if asked.iter().all(|sketch| sketch.table < tables)
+                    && asked.iter().map(|sketch| sketch.cells).fold(0, u64::saturating_add) <= MOST_CELLS =>
+            {
+                let mut sketches = Vec::with_capacity(asked.len());
+                for SketchOf { table, slice, cells } in asked {
+                    sketches.push(readings.sketch(table, slice, cells).await.map_err(kept)?.to_bytes());
+                }
+                line.say(&Offer::Sketches(sketches)).await?;
+            }
+            Ask::Wanted(more) if more.iter().all(|(table, _)| *table < tables) => {
+                for (table, rows) in more {
+                    match (wanted.last_mut(), rows) {
+                        (Some((last, Some(all))), Some(rows)) if *last == table => all.extend(rows),
+                        (_, rows) => wanted.push((table, rows)),
+                    }
+                }
+                line.say(&Offer::Noted).await?;
+            }
+            Ask::Write => return Ok(Narrowed::Wanted(wanted)),
+            Ask::Everything(reason) => return Ok(Narrowed::Everything(reason)),
+            _ => return Err(line.nonsense(&"a message out of order")),
+        }
+    }
 }
 
 async fn everything(
@@ -180,11 +182,12 @@ async fn write(
     session: &Session,
     snapshot: &Arc<dyn Snapshot>,
     selected: &[Selected],
+    readings: &Readings,
     wanted: Vec<Wanted>,
     spool: SpoolWriter,
 ) -> Result<ArchiveTotals, BackupError> {
-    let sections = wanted.iter().map(|wanted| {
-        let (table, columns) = &selected[wanted.table];
+    let sections = wanted.iter().map(|(table, _)| {
+        let (table, columns) = &selected[*table];
         Section { table: table.name.clone(), columns: columns.clone(), partitioned: table.partitioned }
     });
     let manifest = Manifest {
@@ -194,23 +197,20 @@ async fn write(
         sections: sections.collect(),
     };
     let mut writer = ArchiveWriter::begin(spool, &manifest, session.compression()).await?;
-    for (index, wanted) in wanted.into_iter().enumerate() {
+    for (index, (table, names)) in wanted.into_iter().enumerate() {
         writer.begin_table(index).await?;
-        match wanted.rows {
-            Some((marked, chosen)) => {
-                let mut rows = marked.chosen(chosen).await?;
-                while let Some(rows) = rows.next().await? {
-                    writer.rows(rows.into()).await?;
-                    session.progress.touch();
-                }
+        if let Some(names) = names {
+            let mut rows = readings.rows(table, names).await?;
+            while let Some(rows) = rows.next().await? {
+                writer.rows(rows).await?;
+                session.progress.touch();
             }
-            None => {
-                let (table, columns) = &selected[wanted.table];
-                let mut rows = snapshot.rows(table, columns).await?;
-                while let Some(chunk) = rows.try_next().await? {
-                    writer.rows(chunk).await?;
-                    session.progress.touch();
-                }
+        } else {
+            let (table, columns) = &selected[table];
+            let mut rows = snapshot.rows(table, columns).await?;
+            while let Some(chunk) = rows.try_next().await? {
+                writer.rows(chunk).await?;
+                session.progress.touch();
             }
         }
         writer.end_table().await?;
@@ -221,13 +221,4 @@ async fn write(
 
 fn at_backup(error: impl Into<SyncError>) -> SyncError {
     error.into().at(Step::Backup)
-}
-
-impl From<MarkedError> for SyncError {
-    fn from(error: MarkedError) -> Self {
-        match error {
-            MarkedError::Database(error) => error.into(),
-            other => DatabaseError::Unavailable { reason: other.to_string() }.into(),
-        }
-    }
 }

@@ -5,17 +5,17 @@ use futures::TryFutureExt;
 use super::super::additive;
 use super::super::line::Line;
 use super::super::session::Session;
-use super::message::{Ask, Offer, Sum};
+use super::message::{Ask, Offer};
+use super::narrow::{differing, narrow, share};
+use crate::archive::hex;
 use crate::backup;
 use crate::catalog::{Catalog, TableName, takes};
-use crate::compare::{self, Bits, Marked, MarkedError, Selected, Tally};
-use crate::database::{Snapshot, View};
+use crate::compare::{Readings, Selected};
+use crate::database::View;
 use crate::model::{Method, Step, SyncError, TableDigest};
-use crate::restore::{self, Outdated, Part};
+use crate::restore::{self, Part};
 use crate::spool_dir;
 
-/// All tables' buckets together, in one message: 12 MiB, which a peer still takes.
-const MOST_BUCKETS: u64 = 3 << 20;
 /// Rows that differ above this share of all rows are better sent by a whole backup.
 const WORTH_IT: f64 = 0.4;
 
@@ -30,6 +30,8 @@ pub(in super::super) enum Found {
 pub(in super::super) struct Difference {
     /// The tables that differ, in the order of the archive's sections.
     pub(in super::super) parts: Vec<Part>,
+    /// What was read here, to take the outdated rows from.
+    pub(in super::super) readings: Readings,
     /// The tables that are equal.
     pub(in super::super) equal: Vec<(TableName, TableDigest)>,
     /// What was said to find it out, both ways.
@@ -41,11 +43,14 @@ pub(in super::super) async fn find(session: &Session, mut line: Line<'_>) -> Res
     let progress = &session.progress;
     let scope = &progress.status().options.scope;
     progress.enter(Step::Convert, "Compares both databases");
-    if line.calls() {
-        line.say(&Ask::Begin).await?;
-    }
     let database = &session.node.database;
-    let (offer, catalog) = tokio::try_join!(line.hear(), database.catalog().map_err(at_convert))?;
+    let offer = async {
+        if line.calls() {
+            line.say(&Ask::Begin).await?;
+        }
+        line.hear().await
+    };
+    let (offer, catalog) = tokio::try_join!(offer, database.catalog().map_err(at_convert))?;
     let Offer::Catalog(source) = offer else { return Err(out_of_order(&line)) };
     let source: Catalog = serde_json::from_str(&source).map_err(|cause| line.nonsense(&cause))?;
     // Refuses what cannot be synced before anything is read.
@@ -70,28 +75,35 @@ pub(in super::super) async fn find(session: &Session, mut line: Line<'_>) -> Res
     let columns = selected.iter().map(|(table, columns)| (table.name.clone(), columns.clone())).collect();
     let tables = Ask::Tables(columns);
     let touch = || progress.touch();
-    let snapshot = database.snapshot(&session.id, View::Like(scope)).await.map_err(at_convert)?;
-    let ours = compare::tallies(&*snapshot, &selected, &touch).map_err(at_convert);
-    let ((), ours) = tokio::try_join!(line.say(&tables), ours)?;
+    let folder = spool_dir::path(&session.node.config.data_dir);
+    let read = async {
+        let snapshot = database.snapshot(&session.id, View::Like(scope)).await.map_err(at_convert)?;
+        let readings = Readings::read(snapshot.clone(), selected.clone(), &folder, &touch);
+        Ok((readings.await.map_err(at_convert)?, snapshot))
+    };
+    let ((), (ours, snapshot)) = tokio::try_join!(line.say(&tables), read)?;
     let Offer::Sums(theirs) = line.hear().await? else { return Err(out_of_order(&line)) };
-    if theirs.len() != ours.len() {
+    if theirs.len() != selected.len() {
         return Err(line.nonsense(&"sums of other tables"));
     }
+    // What the target will be compared with after the commit.
+    let digests = selected.iter().zip(&theirs).map(|((table, _), sum)| TableDigest {
+        name: table.name.to_string(),
+        rows: sum.rows,
+        hash: hex(sum.hash),
+    });
+    session.remote_digests.send_replace(Some(digests.collect()));
 
-    let differing = levels(&ours, &theirs);
-    line.say(&Ask::Buckets(differing.clone())).await?;
-    let Offer::Buckets(buckets) = line.hear().await? else { return Err(out_of_order(&line)) };
-    let mut marks =
-        marks(&ours, &differing, &buckets).ok_or_else(|| line.nonsense(&"buckets of other tables"))?;
-    if scope.chooses_rows() {
-        for ((index, _), marks) in differing.iter().zip(&mut marks) {
-            // By count alone nobody could tell the target's own rows in the scope from those outside of it.
-            let (table, _) = &selected[*index];
-            *marks = marks.take().filter(|_| !table.key().is_empty() && !snapshot.is_cut(&table.name));
-        }
+    let mut tables = differing(&mut line, &ours, &theirs).await?;
+    for table in &mut tables {
+        let (selected, _) = &selected[table.at];
+        let is_long = ours.tables[table.at].is_long || theirs[table.at].is_long;
+        // By count alone nobody could tell the target's own rows in the scope from those outside of it.
+        let is_vague = scope.chooses_rows() && (selected.key().is_empty() || snapshot.is_cut(&selected.name));
+        table.is_whole |= is_long || is_vague;
     }
     let rows: u64 = theirs.iter().map(|sum| sum.rows).sum();
-    let share = share(&theirs, &differing, &marks);
+    let share = share(&theirs, &tables);
     if auto && share > WORTH_IT {
         let reason =
             format!("About {:.0} % of the rows differ, so everything was sent by backup", share * 100.0);
@@ -101,18 +113,20 @@ pub(in super::super) async fn find(session: &Session, mut line: Line<'_>) -> Res
         Step::Convert,
         format!(
             "{} of {} tables differ; {rows} rows were compared on each side",
-            differing.len(),
-            ours.len()
+            tables.len(),
+            selected.len()
         ),
     );
 
-    let parts = narrow(session, &mut line, &*snapshot, &selected, &ours, &theirs, &differing, marks).await?;
+    let is_equal = |index: &usize| !tables.iter().any(|table| table.at == *index);
+    let equal = (0..selected.len()).filter(is_equal);
+    let equal =
+        equal.map(|index| (selected[index].0.name.clone(), ours.tables[index].digest.clone())).collect();
+    let parts = narrow(&mut line, &ours, &theirs, &tables).await?;
+    line.say(&Ask::Write).await?;
     if line.calls() {
         let Offer::Ready = line.hear().await? else { return Err(out_of_order(&line)) };
     }
-    let is_equal = |index: &usize| !differing.iter().any(|(other, _)| other == index);
-    let equal = (0..ours.len()).filter(is_equal);
-    let equal = equal.map(|index| (selected[index].0.name.clone(), ours[index].digest.clone())).collect();
     progress.set(|status| {
         status.method = Method::Delta;
         if auto {
@@ -120,58 +134,7 @@ pub(in super::super) async fn find(session: &Session, mut line: Line<'_>) -> Res
                 "Auto took delta: both sides hold data, and only the rows that differ travel".to_owned();
         }
     });
-    Ok(Found::Difference(Difference { parts, equal, bytes: line.bytes() }))
-}
-
-/// Of each table that differs, the rows that differ.
-#[expect(clippy::too_many_arguments, reason = "each is one thing that was found out before")]
-async fn narrow(
-    session: &Session,
-    line: &mut Line<'_>,
-    snapshot: &dyn Snapshot,
-    selected: &[Selected],
-    ours: &[Tally],
-    theirs: &[Sum],
-    differing: &[(usize, u32)],
-    marks: Vec<Option<Bits>>,
-) -> Result<Vec<Part>, SyncError> {
-    let folder = spool_dir::path(&session.node.config.data_dir);
-    let touch = || session.progress.touch();
-    // What is said next; while the source works on it, our own rows of the next table are read.
-    let mut next = Ask::Marked(marks.clone());
-    let mut parts = Vec::with_capacity(differing.len());
-    for (&(index, level), marks) in differing.iter().zip(&marks) {
-        let mut part = Part { source: (theirs[index].rows, theirs[index].hash), outdated: None };
-        if let Some(marks) = marks {
-            let read = async {
-                Ok::<_, SyncError>(
-                    Marked::read(snapshot, &selected[index], level, marks, &folder, &touch).await,
-                )
-            };
-            let ((), read) = tokio::try_join!(line.say(&next), read)?;
-            let Offer::Rows(rows) = line.hear().await? else { return Err(out_of_order(line)) };
-            let read = match read {
-                Ok(marked) => Some(marked),
-                Err(MarkedError::TooMuch) => None,
-                Err(error) => return Err(at_convert(error)),
-            };
-            next = Ask::Wanted(None);
-            if let (Some(mine), Some(rows)) = (read, rows) {
-                let (lacking, outdated) = compare::match_rows(&mine.ids(), &rows);
-                let (count, sum) = mine.sum(&outdated);
-                let tally = &ours[index];
-                part.outdated = Some(Outdated {
-                    kept: (tally.digest.rows - count, tally.hash.wrapping_sub(sum)),
-                    marked: mine,
-                    chosen: outdated,
-                });
-                next = Ask::Wanted(Some(lacking));
-            }
-        }
-        parts.push(part);
-    }
-    line.say(&next).await?;
-    Ok(parts)
+    Ok(Found::Difference(Difference { parts, readings: ours, equal, bytes: line.bytes() }))
 }
 
 async fn everything(session: &Session, mut line: Line<'_>, reason: &str) -> Result<Found, SyncError> {
@@ -186,56 +149,10 @@ async fn everything(session: &Session, mut line: Line<'_>, reason: &str) -> Resu
     Ok(Found::Everything)
 }
 
-/// The tables that differ, each with the number of buckets by which both can tell where.
-fn levels(ours: &[Tally], theirs: &[Sum]) -> Vec<(usize, u32)> {
-    let pairs = ours.iter().zip(theirs).enumerate();
-    let mut differing: Vec<(usize, u32)> = pairs
-        .filter(|(_, (ours, theirs))| (ours.digest.rows, ours.hash) != (theirs.rows, theirs.hash))
-        .map(|(index, (ours, theirs))| (index, ours.level().min(theirs.level)))
-        .collect();
-    while differing.iter().map(|(_, level)| 1u64 << level).sum::<u64>() > MOST_BUCKETS {
-        let highest = differing.iter().map(|(_, level)| *level).max().unwrap_or_default();
-        for (_, level) in differing.iter_mut().filter(|(_, level)| *level == highest) {
-            *level -= 1;
-        }
-    }
-    differing
-}
-
-/// Where each table differs; None where more than half of it does. None at all when the answer does not fit.
-fn marks(ours: &[Tally], differing: &[(usize, u32)], theirs: &[Vec<u8>]) -> Option<Vec<Option<Bits>>> {
-    if differing.len() != theirs.len() {
-        return None;
-    }
-    differing
-        .iter()
-        .zip(theirs)
-        .map(|(&(index, level), theirs)| {
-            let ours = ours[index].buckets(level);
-            if ours.len() != theirs.len() {
-                return None;
-            }
-            let marks = compare::differing_buckets(&ours, theirs);
-            Some((marks.count() * 2 <= 1 << level).then_some(marks))
-        })
-        .collect()
-}
-
-/// The share of the source's rows that has to be looked at.
-#[expect(clippy::cast_precision_loss, reason = "a share")]
-fn share(theirs: &[Sum], differing: &[(usize, u32)], marks: &[Option<Bits>]) -> f64 {
-    let all: u64 = theirs.iter().map(|sum| sum.rows).sum();
-    let part = differing.iter().zip(marks).map(|(&(index, level), marks)| {
-        let rows = theirs[index].rows as f64;
-        marks.as_ref().map_or(rows, |marks| rows * marks.count() as f64 / (1u64 << level) as f64)
-    });
-    part.sum::<f64>() / (all.max(1) as f64)
-}
-
-fn out_of_order(line: &Line<'_>) -> SyncError {
+pub(super) fn out_of_order(line: &Line<'_>) -> SyncError {
     line.nonsense(&"a message out of order")
 }
 
-fn at_convert(error: impl Into<SyncError>) -> SyncError {
+pub(super) fn at_convert(error: impl Into<SyncError>) -> SyncError {
     error.into().at(Step::Convert)
 }

@@ -1,6 +1,6 @@
 //! The merge of rows into tables that are made in the same transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::postgres::PgConnection;
 
@@ -55,6 +55,8 @@ impl PostgresMerge {
             images,
             imaged: BTreeMap::new(),
             makes_tables: true,
+            deleted: BTreeSet::new(),
+            beyond: false,
             seeks: false,
             begun: false,
         };

@@ -142,6 +142,9 @@ impl PostgresMerge {
             statement = images.deleting(index, &self.targets[index], fate, &statement);
         }
         let rows = self.write(index, verb, statement).await?;
+        if rows > 0 && fate == Fate::Deleted {
+            self.deleted.insert(index);
+        }
         self.remember(index, false, rows);
         Ok(rows)
     }

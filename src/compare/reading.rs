@@ -1,0 +1,241 @@
+//! A table, read once -> its digest, and what it takes to find out which of its rows differ without reading it again.
+//!
+//! The name of each row is kept, and so is the text of a database that is not too large: the rows that differ are then
+//! taken from there. Otherwise the table is read a second time, in the same snapshot.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+
+use super::scratch::{Place, Scratch};
+use super::{Estimate, READERS, RowId, Selected, Sketch, Slice, unreadable};
+use crate::archive::{LONGEST_ROW, RowHasher, Rows, TableHasher, TooLong, hex};
+use crate::catalog::TableName;
+use crate::database::{DatabaseError, RowStream, Snapshot};
+use crate::model::TableDigest;
+
+/// So much text is kept of all tables together: what it takes on disk for a moment, whatever the database's size.
+const KEPT_TEXT: u64 = 256 << 20;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReadingError {
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error("what was read cannot be kept: {0}")]
+    Io(#[from] io::Error),
+    #[error("{missing} rows that were read before are not found again")]
+    Missing { missing: usize },
+    #[error("a row is too long to be looked at by itself")]
+    TooLong,
+}
+
+impl From<TooLong> for ReadingError {
+    fn from(_: TooLong) -> Self {
+        ReadingError::TooLong
+    }
+}
+
+/// Tables of one snapshot that were read.
+pub(crate) struct Readings {
+    snapshot: Arc<dyn Snapshot>,
+    scratch: Scratch,
+    pub(crate) tables: Vec<Reading>,
+}
+
+/// One table that was read.
+pub(crate) struct Reading {
+    selected: Selected,
+    pub(crate) digest: TableDigest,
+    pub(crate) hash: u128,
+    /// A row is too long to be looked at by itself.
+    pub(crate) is_long: bool,
+    names: Vec<Place>,
+    /// In the order of the names; None when it was too much.
+    text: Option<Vec<Place>>,
+}
+
+impl Readings {
+    /// Reads all of `tables`, two at a time.
+    pub(crate) async fn read(
+        snapshot: Arc<dyn Snapshot>,
+        tables: Vec<Selected>,
+        folder: &Path,
+        progress: &(dyn Fn() + Sync),
+    ) -> Result<Self, ReadingError> {
+        let (scratch, kept) = (Scratch::open(folder)?, AtomicU64::new(0));
+        let readers: Vec<BoxFuture<'_, _>> = tables
+            .into_iter()
+            .map(|selected| Reading::read(&*snapshot, selected, &scratch, &kept, progress).boxed())
+            .collect();
+        let tables = stream::iter(readers).buffered(READERS).try_collect().await?;
+        Ok(Self { snapshot, scratch, tables })
+    }
+
+    /// What tells about how many rows differ, for a table that has up to `rows` rows on both sides together.
+    pub(crate) async fn estimate(&self, table: usize, rows: u64) -> io::Result<Estimate> {
+        let mut estimate = Estimate::new(rows);
+        self.each_name(table, |name| estimate.add(name)).await?;
+        Ok(estimate)
+    }
+
+    /// What tells which rows of a slice differ.
+    pub(crate) async fn sketch(&self, table: usize, slice: Slice, cells: u64) -> io::Result<Sketch> {
+        let mut sketch = Sketch::new(cells);
+        self.each_name(table, |name| {
+            if slice.holds(name) {
+                sketch.add(name);
+            }
+        })
+        .await?;
+        Ok(sketch)
+    }
+
+    async fn each_name(&self, table: usize, mut each: impl FnMut(RowId)) -> io::Result<()> {
+        for place in &self.tables[table].names {
+            let names = self.scratch.get(*place).await?;
+            names.as_chunks().0.iter().for_each(|name| each(RowId::from(*name)));
+        }
+        Ok(())
+    }
+
+    /// The rows with these names, each once.
+    pub(crate) async fn rows(
+        &self,
+        table: usize,
+        names: impl IntoIterator<Item = RowId>,
+    ) -> Result<Picked, ReadingError> {
+        let Reading { selected: (table, columns), names: places, text, .. } = &self.tables[table];
+        let from = match text {
+            Some(text) => {
+                let pieces = text.iter().copied().zip(places.iter().copied());
+                Origin::Kept { scratch: self.scratch.clone(), pieces: pieces.collect::<Vec<_>>().into_iter() }
+            }
+            None => Origin::Table(self.snapshot.rows(table, columns).await?),
+        };
+        Ok(Picked {
+            table: table.name.clone(),
+            from,
+            wanted: names.into_iter().collect(),
+            splitter: Rows::default(),
+            hasher: RowHasher::new(columns),
+            sum: (0, 0),
+        })
+    }
+}
+
+impl Reading {
+    async fn read(
+        snapshot: &dyn Snapshot,
+        selected: Selected,
+        scratch: &Scratch,
+        kept: &AtomicU64,
+        progress: &(dyn Fn() + Sync),
+    ) -> Result<Self, ReadingError> {
+        let (table, columns) = &selected;
+        let mut hasher = TableHasher::keeping_hashes(columns);
+        let (mut names, mut text, mut is_long) = (Vec::new(), Some(Vec::new()), false);
+        let mut open_row = 0;
+        let mut rows = snapshot.rows(table, columns).await?;
+        while let Some(chunk) = rows.try_next().await? {
+            hasher.update(&chunk).map_err(|cause| unreadable(&table.name, &cause))?;
+            let hashes = hasher.take_hashes();
+            let bytes = hashes.iter().flat_map(|hash| <[u8; 8]>::from(RowId::of(*hash))).collect();
+            names.push(scratch.put(bytes).await?);
+            is_long |= open_row + chunk.len() > LONGEST_ROW;
+            open_row = match memchr::memrchr(b'\n', &chunk) {
+                Some(end) => chunk.len() - end - 1,
+                None => open_row + chunk.len(),
+            };
+            let length = chunk.len() as u64;
+            if kept.fetch_add(length, Ordering::Relaxed) + length > KEPT_TEXT {
+                text = None;
+            }
+            if let Some(text) = &mut text {
+                text.push(scratch.put(chunk).await?);
+            }
+            progress();
+        }
+        let (rows, hash) = hasher.finish();
+        let digest = TableDigest { name: table.name.to_string(), rows, hash: hex(hash) };
+        Ok(Self { selected, digest, hash, is_long, names, text })
+    }
+}
+
+/// Some rows of a table, to be taken piece by piece.
+pub(crate) struct Picked {
+    table: TableName,
+    from: Origin,
+    wanted: HashSet<RowId>,
+    splitter: Rows,
+    hasher: RowHasher,
+    sum: (u64, u128),
+}
+
+enum Origin {
+    /// Pieces of text, each with the names of the rows that end in it.
+    Kept {
+        scratch: Scratch,
+        pieces: std::vec::IntoIter<(Place, Place)>,
+    },
+    Table(RowStream),
+}
+
+impl Picked {
+    /// The text of some more of them; none after the last.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ReadingError> {
+        while !self.wanted.is_empty() {
+            let (piece, names) = match &mut self.from {
+                Origin::Kept { scratch, pieces } => match pieces.next() {
+                    Some((text, names)) => {
+                        (Bytes::from(scratch.get(text).await?), Some(scratch.get(names).await?))
+                    }
+                    None => break,
+                },
+                Origin::Table(rows) => match rows.try_next().await? {
+                    Some(piece) => (piece, None),
+                    None => break,
+                },
+            };
+            let picked = self.pick(&piece, names.as_deref())?;
+            if !picked.is_empty() {
+                return Ok(Some(picked.into()));
+            }
+        }
+        match self.wanted.len() {
+            0 => Ok(None),
+            missing => Err(ReadingError::Missing { missing }),
+        }
+    }
+
+    /// How many there were, and the sum of their hashes.
+    pub(crate) fn sum(&self) -> (u64, u128) {
+        self.sum
+    }
+
+    fn pick(&mut self, piece: &[u8], names: Option<&[u8]>) -> Result<Vec<u8>, ReadingError> {
+        let mut picked = Vec::new();
+        let mut names = names.map(|names| names.as_chunks().0.iter().copied().map(RowId::from));
+        let Self { table, wanted, splitter, hasher, sum, .. } = self;
+        splitter.split::<ReadingError>(piece, |row| {
+            let mut hash = || hasher.hash(row).map_err(|cause| unreadable(table, &cause));
+            let name = match &mut names {
+                Some(names) => names.next(),
+                None => Some(RowId::of(hash()?)),
+            };
+            // Of equal rows one is meant.
+            if name.is_some_and(|name| wanted.remove(&name)) {
+                *sum = (sum.0 + 1, sum.1.wrapping_add(hash()?));
+                picked.extend_from_slice(row);
+                picked.push(b'\n');
+            }
+            Ok(())
+        })?;
+        Ok(picked)
+    }
+}
