@@ -5,8 +5,9 @@ mod reading;
 mod scratch;
 mod sketch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::BoxFuture;
@@ -47,6 +48,28 @@ impl From<[u8; 8]> for RowId {
 impl From<RowId> for [u8; 8] {
     fn from(RowId(bits): RowId) -> Self {
         bits.to_le_bytes()
+    }
+}
+
+/// A set of names: they are hashes already.
+pub(crate) type RowIds = HashSet<RowId, BuildHasherDefault<AsItIs>>;
+
+#[derive(Debug, Default)]
+pub(crate) struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, name: u64) {
+        self.0 = name;
     }
 }
 

@@ -3,7 +3,6 @@
 //! The name of each row is kept, and so is the text of a database that is not too large: the rows that differ are then
 //! taken from there. Otherwise the table is read a second time, in the same snapshot.
 
-use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::scratch::{Place, Scratch};
-use super::{Estimate, READERS, RowId, Selected, Sketch, Slice, unreadable};
+use super::{Estimate, READERS, RowId, RowIds, Selected, Sketch, Slice, unreadable};
 use crate::archive::{LONGEST_ROW, RowHasher, Rows, TableHasher, TooLong, hex};
 use crate::catalog::TableName;
 use crate::database::{DatabaseError, RowStream, Snapshot};
@@ -171,7 +170,7 @@ impl Reading {
 pub(crate) struct Picked {
     table: TableName,
     from: Origin,
-    wanted: HashSet<RowId>,
+    wanted: RowIds,
     splitter: Rows,
     hasher: RowHasher,
     sum: (u64, u128),
@@ -191,16 +190,14 @@ impl Picked {
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ReadingError> {
         while !self.wanted.is_empty() {
             let (piece, names) = match &mut self.from {
-                Origin::Kept { scratch, pieces } => match pieces.next() {
-                    Some((text, names)) => {
-                        (Bytes::from(scratch.get(text).await?), Some(scratch.get(names).await?))
-                    }
-                    None => break,
-                },
-                Origin::Table(rows) => match rows.try_next().await? {
-                    Some(piece) => (piece, None),
-                    None => break,
-                },
+                Origin::Kept { scratch, pieces } => {
+                    let Some((text, names)) = pieces.next() else { break };
+                    (Bytes::from(scratch.get(text).await?), Some(scratch.get(names).await?))
+                }
+                Origin::Table(rows) => {
+                    let Some(piece) = rows.try_next().await? else { break };
+                    (piece, None)
+                }
             };
             let picked = self.pick(&piece, names.as_deref())?;
             if !picked.is_empty() {

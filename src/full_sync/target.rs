@@ -47,8 +47,13 @@ pub(super) async fn restore(
     progress.enter(Step::Convert, "Waits for the first rows");
     let (manifest, archive) =
         ArchiveReader::open(Box::pin(spool.read_from(0))).await.map_err(at(Step::Convert))?;
-    let target = database.catalog().await.map_err(at(Step::Convert))?;
-    let target = additive::catalog(session, &manifest, target).await.map_err(at(Step::Convert))?;
+    let target = match &difference {
+        Some(difference) => difference.catalog.clone(),
+        None => {
+            let target = database.catalog().await.map_err(at(Step::Convert))?;
+            additive::catalog(session, &manifest, target).await.map_err(at(Step::Convert))?
+        }
+    };
     let mut plan = restore::plan(&manifest, &target, &options).map_err(at(Step::Convert))?;
     if let Some(difference) = &difference {
         restore::shape(&mut plan, &difference.parts).map_err(at(Step::Convert))?;

@@ -1,7 +1,7 @@
 //! One exported snapshot: every reader, pg_dump included, sees the same moment.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -25,6 +25,7 @@ use crate::sql::{Literal, names, sql};
 /// The server sends one message a row; they are gathered into chunks of this size, in bytes.
 const CHUNK: usize = 256 * 1024;
 
+type Idle = Arc<std::sync::Mutex<Vec<PgConnection>>>;
 type Sender = mpsc::Sender<Result<Bytes, DatabaseError>>;
 
 pub(super) struct PostgresSnapshot {
@@ -36,6 +37,8 @@ pub(super) struct PostgresSnapshot {
     pg_bin: Option<PathBuf>,
     /// Keeps the snapshot importable; its transaction ends with it.
     holder: Mutex<PgConnection>,
+    /// Connections that have read a table and can read another one: to open one takes longer than to read a small table.
+    idle: Idle,
     /// What was chosen of the tables that are not read whole.
     chosen: Chosen,
     /// The one connection that knows the chosen rows; none when a reader has left it in the middle.
@@ -75,6 +78,7 @@ impl PostgresSnapshot {
             catalog,
             pg_bin,
             holder: Mutex::new(holder),
+            idle: Idle::default(),
             chosen: Chosen::default(),
             chooser: Arc::default(),
             rule,
@@ -137,7 +141,11 @@ impl PostgresSnapshot {
 
     /// Another connection that sees this snapshot.
     async fn reader(&self) -> Result<PgConnection, DatabaseError> {
-        let mut connection = self.connector.open(&self.session).await?;
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => self.connector.open(&self.session).await?,
+        };
         begin(&mut connection).await?;
         self.join(&mut connection).await?;
         Ok(connection)
@@ -197,15 +205,15 @@ impl Snapshot for PostgresSnapshot {
         } else {
             sql("copy {} ({}) to stdout", &[&table.name, &names(columns)])
         };
-        let name = table.name.clone();
+        let (name, idle) = (table.name.clone(), self.idle.clone());
         Ok(in_background(|sender| async move {
             let what = format!("read {name}");
             let ended = match copy_out(&mut connection, statement.as_str(), what, &sender).await {
-                // Ends the reader's transaction; the snapshot's holder keeps the snapshot.
+                // Ends the reader's transaction, and with it the lock; the snapshot's holder keeps the snapshot.
                 Ok(Reached::End) => sqlx::query("commit")
                     .execute(&mut connection)
                     .await
-                    .map(|_| ())
+                    .map(|_| idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection))
                     .map_err(doing("end a read")),
                 Ok(Reached::Middle) => Ok(()),
                 Err(error) => Err(locks::named_after(error, &mut connection, &[&name]).await),

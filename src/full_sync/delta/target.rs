@@ -30,7 +30,9 @@ pub(in super::super) enum Found {
 pub(in super::super) struct Difference {
     /// The tables that differ, in the order of the archive's sections.
     pub(in super::super) parts: Vec<Part>,
-    /// What was read here, to take the outdated rows from.
+    /// This database as it was read.
+    pub(in super::super) catalog: Catalog,
+    /// What was read of it, to take the outdated rows from.
     pub(in super::super) readings: Readings,
     /// The tables that are equal.
     pub(in super::super) equal: Vec<(TableName, TableDigest)>,
@@ -134,7 +136,7 @@ pub(in super::super) async fn find(session: &Session, mut line: Line<'_>) -> Res
                 "Auto took delta: both sides hold data, and only the rows that differ travel".to_owned();
         }
     });
-    Ok(Found::Difference(Difference { parts, readings: ours, equal, bytes: line.bytes() }))
+    Ok(Found::Difference(Difference { parts, catalog, readings: ours, equal, bytes: line.bytes() }))
 }
 
 async fn everything(session: &Session, mut line: Line<'_>, reason: &str) -> Result<Found, SyncError> {
