@@ -129,6 +129,25 @@ async fn target_keeps_its_row_and_the_incoming_children_reference_it() {
 }
 
 #[tokio::test]
+async fn rows_in_conflict_that_reference_each_other_are_left_out_as_they_came() {
+    let pair = pair(
+        "create table place (id int primary key, code text unique, above int references place)",
+        "insert into place values (1, 'a', null), (2, 'b', 1), (3, 'c', 2), (4, 'd', 4)",
+        "insert into place values (10, 'a', null), (20, 'b', 10)",
+    )
+    .await;
+
+    let status = pair.pull("backup", &conflicts(ConflictPolicy::Target)).await;
+
+    assert_eq!(status.phase, Phase::Completed, "{status:#?}");
+    let rows = "select id || code || coalesce(above::text, '-') from place";
+    assert_eq!(pair.text(rows).await, "10a-, 20b10, 3c20, 4d4");
+    let kept: String = pair.target.value("select image from tandem.quarantine where \"row\" = 'id 2'").await;
+    assert_eq!(kept, "(2,b,1)");
+    pair.undo(&status).await;
+}
+
+#[tokio::test]
 async fn a_preview_counts_conflicts_in_every_kind_of_unique_index() {
     let schema = "create table word (id int primary key, code text, live bool);
                   create unique index on word (lower(code)) where live;

@@ -78,9 +78,11 @@ impl Resolver<'_> {
                 ConflictPolicy::Abort => continue,
                 ConflictPolicy::Skip => self.leave_out(target, &unique).await?,
                 ConflictPolicy::Target => {
+                    // First, by their places: those that reference each other would get new ones.
+                    let left_out = self.leave_out(target, &unique).await?;
                     let children = self.repoint_incoming(index).await?;
                     notes.extend(children);
-                    self.leave_out(target, &unique).await?
+                    left_out
                 }
                 ConflictPolicy::Source => {
                     let children = self.repoint_own(index).await?;
