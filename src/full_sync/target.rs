@@ -343,7 +343,7 @@ fn outcome(result: SyncResult) -> Outcome {
     for skipped in result.skipped.iter().filter(|skipped| skipped.reason == LARGE_OBJECTS) {
         message = format!("{message} Not synced: {}.", skipped.name);
     }
-    Outcome { phase, result: Some(result), preview: None, message, stale: Vec::new() }
+    Outcome { result: Some(result), ..Outcome::new(phase, message) }
 }
 
 /// For `map_err`: the room's error becomes the user's, with its step.
