@@ -191,6 +191,21 @@ async fn rows_in_conflict_that_reference_each_other_are_left_out_as_they_came() 
 }
 
 #[tokio::test]
+async fn a_reference_that_does_not_come_in_is_not_repointed() {
+    let pair = pair(PLACES, SOURCE, TARGET).await;
+    let mut options = conflicts(ConflictPolicy::Target);
+    options.scope.without_columns = vec!["child.place".to_owned()];
+
+    let status = pair.pull("backup", &options).await;
+
+    assert_eq!(status.phase, Phase::Completed, "{status:#?}");
+    let relation = status.result.clone().unwrap().relation;
+    assert_eq!(relation, Relation::Except { left_out: 1, repointed: 0, target_only_rows: 3 });
+    assert_eq!(pair.text(CHILD_ROWS).await, "1:-, 2:-, 3:-, 8:9");
+    pair.undo(&status).await;
+}
+
+#[tokio::test]
 async fn a_row_that_another_program_has_written_is_not_taken_for_a_repointed_one() {
     let pair = pair(PLACES, SOURCE, TARGET).await;
     // As late as can be: when every row has been compared, and before the databases are read once more.

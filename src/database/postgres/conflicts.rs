@@ -159,6 +159,10 @@ impl Resolver<'_> {
         let mut resolved = Resolved::default();
         for (key, child) in self.children(index).await? {
             let (parent, target) = (&self.targets[index], &self.targets[child]);
+            // The target's own value stays.
+            if !key.columns.iter().all(|column| target.columns.contains(column)) {
+                continue;
+            }
             let (relation, columns) = (target.stage_relation(), set_aside::of("c", &target.columns));
             let met = key.met_by("met", "new_", parent.table.key(), "c");
             let came = sql(
