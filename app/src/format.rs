@@ -5,7 +5,7 @@
 
 use tandem::model::Fingerprint;
 pub use tandem::model::text::{
-    age, bytes, count, counted, duration, headline, part_of, rate, sentence, tenths,
+    age, bytes, count, counted, duration, headline, part_of, rate, repointed, sentence, tenths,
 };
 
 /// A running clock: `0:22`, `1:02:03`.

@@ -107,9 +107,10 @@ pub fn relation(relation: &Relation, part: Option<&str>, source: &str, target: &
             "It was not compared after the commit.".to_owned()
         }
         Relation::Unverified { reason } => format::sentence(reason),
-        Relation::Except { left_out, .. } => format!(
-            "{target} has every row of {source} but {}, listed below.",
-            format::counted(*left_out, "one", "rows")
+        Relation::Except { left_out, repointed, .. } => format!(
+            "{target} has every row of {source} but {}, listed below{}.",
+            format::counted(*left_out, "row", "rows"),
+            format::repointed(*repointed)
         ),
         Relation::Chosen { rows } => {
             format!(

@@ -3,7 +3,7 @@
 # version only. They are kept in a folder that the server's own user can reach, and asked for once.
 
 # Exact, so that the tests of one commit always meet the same servers.
-PG_VERSIONS="13.23.0-beta.16 16.14.0-beta.17 18.4.0-beta.17"
+PG_VERSIONS="13.23.0-beta.16 14.23.0-beta.17 16.14.0-beta.17 17.10.0-beta.17 18.4.0-beta.17"
 
 setup_versions() {
   local version folder note=$TARGET_DIR/postgres-versions

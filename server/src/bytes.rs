@@ -91,33 +91,19 @@ pub(crate) async fn receive(
     }
 }
 
-/// A message about rows that differ, and its answer; 202 when that takes longer.
-pub(crate) async fn delta(
+/// A message of a delta, or of rows as JSON, and its answer; 202 when that takes longer.
+pub(crate) async fn exchange(
     State(node): State<Node>,
     Extension(caller): Extension<Caller>,
     Path((session, number)): Path<(String, u32)>,
     message: Bytes,
+    content_type: &'static str,
 ) -> Result<Response, Refusal> {
     let answer = node.engine.exchange(&caller, &session_id(&session)?, number, message).await?;
-    Ok(answered(answer, "application/octet-stream"))
-}
-
-/// A message with rows as JSON, or about rows that came, and its answer; 202 when that takes longer.
-pub(crate) async fn rows(
-    State(node): State<Node>,
-    Extension(caller): Extension<Caller>,
-    Path((session, number)): Path<(String, u32)>,
-    message: Bytes,
-) -> Result<Response, Refusal> {
-    let answer = node.engine.exchange(&caller, &session_id(&session)?, number, message).await?;
-    Ok(answered(answer, "application/json"))
-}
-
-fn answered(answer: Option<Bytes>, content_type: &'static str) -> Response {
-    match answer {
+    Ok(match answer {
         Some(answer) => ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-store")], answer).into_response(),
         None => StatusCode::ACCEPTED.into_response(),
-    }
+    })
 }
 
 /// The start of `Range: bytes=N-`; none without the header. Other forms are refused, because a peer that asks for

@@ -58,6 +58,9 @@ pub(crate) const RULES: &[Rule] = &[
 
 /// The pages and server functions of `app`, the plain routes, and around all of them the one guard.
 pub(crate) fn router(node: &Node) -> Router {
+    let exchange = |content_type| {
+        move |node, caller, path, message| bytes::exchange(node, caller, path, message, content_type)
+    };
     Router::new()
         .leptos_routes_with_context(node, pages::list(), pages::context(node), pages::shell(node))
         .route("/login", post(login::sign_in))
@@ -72,8 +75,8 @@ pub(crate) fn router(node: &Node) -> Router {
                 .patch(bytes::receive)
                 .layer(DefaultBodyLimit::max(guard::peer::CHUNK_LIMIT_BYTES)),
         )
-        .route("/api/sync/delta/{session}/{number}", post(bytes::delta))
-        .route("/api/sync/rows/{session}/{number}", post(bytes::rows))
+        .route("/api/sync/delta/{session}/{number}", post(exchange("application/octet-stream")))
+        .route("/api/sync/rows/{session}/{number}", post(exchange("application/json")))
         .fallback(assets::serve)
         .layer(DefaultBodyLimit::max(guard::peer::CONTROL_LIMIT_BYTES))
         .layer(middleware::from_fn_with_state(node.clone(), guard::admit))

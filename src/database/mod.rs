@@ -16,7 +16,9 @@ use crate::config::Config;
 use crate::model::{Check, Scope, SessionId, Skipped};
 
 pub(crate) use postgres::Postgres;
-pub(crate) use staging::{Incoming, Kept, LeftOut, Loaded, Loader, Merge, Staging, Undoing, Usage, Written};
+pub(crate) use staging::{
+    Incoming, Kept, LeftOut, Loaded, Loader, Merge, Repointed, Resolved, Staging, Undoing, Usage, Written,
+};
 pub(crate) use state::{Row, Statement, Value};
 
 /// COPY text of one table, in chunks of any size.

@@ -52,6 +52,31 @@ pub(crate) struct Undoing {
     pub left_alone_rows: Vec<SetAside>,
 }
 
+/// What was done about conflicts.
+#[derive(Debug, Default)]
+pub(crate) struct Resolved {
+    /// Sentences about it.
+    pub notes: Vec<String>,
+    pub repointed: Vec<Repointed>,
+}
+
+/// References of staged rows of table `index` that lead to rows of the target's own since; and the sums of the hashes
+/// of these rows, as they came and as they are now.
+#[derive(Debug)]
+pub(crate) struct Repointed {
+    pub index: usize,
+    pub references: u64,
+    pub before: u128,
+    pub after: u128,
+}
+
+impl Resolved {
+    pub(crate) fn extend(&mut self, more: Self) {
+        self.notes.extend(more.notes);
+        self.repointed.extend(more.repointed);
+    }
+}
+
 /// What has become of the rows that a merge replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kept {
@@ -155,12 +180,8 @@ pub(crate) trait Merge: Send {
     ) -> Result<BoxStream<'a, Result<Bytes, DatabaseError>>, DatabaseError>;
 
     /// Clears away what the incoming rows would meet in unique keys, as `policy` says; `order` is parents first. Before
-    /// anything else is written. Returns sentences about what was done.
-    async fn resolve(
-        &mut self,
-        order: &[usize],
-        policy: ConflictPolicy,
-    ) -> Result<Vec<String>, DatabaseError>;
+    /// anything else is written.
+    async fn resolve(&mut self, order: &[usize], policy: ConflictPolicy) -> Result<Resolved, DatabaseError>;
 
     /// The staged rows of table `index` that were left out.
     async fn left_out(&mut self, index: usize) -> Result<Vec<LeftOut>, DatabaseError>;

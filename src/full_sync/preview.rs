@@ -70,7 +70,7 @@ fn ended(preview: Preview) -> Outcome {
             rows(|table| table.deleted)
         )
     };
-    Outcome { phase: Phase::Previewed, result: None, preview: Some(preview), message, stale: Vec::new() }
+    Outcome { preview: Some(preview), ..Outcome::new(Phase::Previewed, message) }
 }
 
 fn unchanged(digest: &TableDigest) -> TablePreview {

@@ -37,10 +37,15 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// With nothing to show yet, and nothing written.
+    pub(super) fn new(phase: Phase, message: String) -> Self {
+        Self { phase, result: None, preview: None, message, stale: Vec::new() }
+    }
+
     /// How the other node has ended is how this one ends.
     pub(super) fn of_peer(status: SyncStatus) -> Self {
         let SyncStatus { phase, result, preview, message, .. } = status;
-        Self { phase, result, preview, message, stale: Vec::new() }
+        Self { result, preview, ..Self::new(phase, message) }
     }
 }
 

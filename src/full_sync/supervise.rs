@@ -161,13 +161,7 @@ async fn settle(session: &Session, outcome: Result<Outcome, SyncError>) -> Resul
             let status = session.progress.status();
             let message = format!("Committed, not verified: {}", error.message);
             session.progress.say(LogLevel::Warn, error.step, &message);
-            Ok(Outcome {
-                phase: Phase::Completed,
-                result: status.result,
-                preview: None,
-                message,
-                stale: Vec::new(),
-            })
+            Ok(Outcome { result: status.result, ..Outcome::new(Phase::Completed, message) })
         }
         Ok(false) => Err(error),
         Err(unknown) => Err(SyncError {

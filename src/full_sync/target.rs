@@ -277,9 +277,9 @@ async fn digests_now(session: &Session, plan: &Plan) -> Result<Vec<TableDigest>,
     Ok(digests)
 }
 
-/// Equal digests prove equality. Where the target kept rows of its own, its hash must be greater by just theirs; a
-/// table without a key is then proven by its count, and by the row-for-row check inside the transaction. Anything else
-/// is a difference that nobody can explain.
+/// Equal digests prove equality. Where the target kept rows of its own, its hash must be greater by just theirs, and
+/// where references were repointed to them, by what that has changed; a table without a key is then proven by its count,
+/// and by the row-for-row check inside the transaction. Anything else is a difference that nobody can explain.
 fn relation(ours: &[TableDigest], theirs: &[TableDigest], merged: &Merged) -> Relation {
     let differing = compare::differing(ours, theirs);
     let own_rows = merged.sum(|counts| counts.target_only);
@@ -290,10 +290,10 @@ fn relation(ours: &[TableDigest], theirs: &[TableDigest], merged: &Merged) -> Re
             let (Some(here), Some(there)) = (at(ours), at(theirs)) else { return true };
             let Some(counts) = merged.tables.get(here) else { return true };
             let (theirs, ours, left_out) = (&theirs[there], &ours[here], counts.left_out);
-            (counts.target_only, left_out.0) == (0, 0)
+            (counts.target_only, left_out.0, counts.repointed.0) == (0, 0, 0)
                 || match counts.target_only_hash.or((counts.target_only == 0).then_some(0)) {
                     Some(hash) => {
-                        let own = (counts.target_only, hash);
+                        let own = (counts.target_only, hash.wrapping_add(counts.repointed.1));
                         compare::with_and_without(theirs, own, left_out).as_ref() != Some(ours)
                     }
                     None => theirs.rows + counts.target_only - left_out.0 != ours.rows,
@@ -311,7 +311,8 @@ fn relation(ours: &[TableDigest], theirs: &[TableDigest], merged: &Merged) -> Re
     }
     let left_out = merged.sum(|counts| counts.left_out.0);
     if left_out > 0 {
-        return Relation::Except { left_out, target_only_rows: own_rows };
+        let repointed = merged.sum(|counts| counts.repointed.0);
+        return Relation::Except { left_out, repointed, target_only_rows: own_rows };
     }
     if own_rows == 0 { Relation::Identical } else { Relation::Contains { target_only_rows: own_rows } }
 }
@@ -328,11 +329,12 @@ fn outcome(result: SyncResult) -> Outcome {
             (Phase::Verified, format!("Verified: every row of {of} is there, and {own} of the target's own."))
         }
         Relation::Unverified { reason } => (Phase::Completed, format!("Committed, not verified. {reason}")),
-        Relation::Except { left_out, .. } => (
+        Relation::Except { left_out, repointed, .. } => (
             Phase::Completed,
             format!(
-                "Committed: every row of the source is there but {}, left out and listed.",
-                text::counted(*left_out, "one", "rows")
+                "Committed: every row of the source is there but {}, left out and listed{}.",
+                text::counted(*left_out, "row", "rows"),
+                text::repointed(*repointed)
             ),
         ),
         Relation::Chosen { rows } => (
@@ -348,7 +350,7 @@ fn outcome(result: SyncResult) -> Outcome {
     for skipped in result.skipped.iter().filter(|skipped| skipped.reason == LARGE_OBJECTS) {
         message = format!("{message} Not synced: {}.", skipped.name);
     }
-    Outcome { phase, result: Some(result), preview: None, message, stale: Vec::new() }
+    Outcome { result: Some(result), ..Outcome::new(phase, message) }
 }
 
 /// For `map_err`: the room's error becomes the user's, with its step.

@@ -126,5 +126,5 @@ pub(super) async fn undo(session: &Session, undone: SyncStatus, force: bool) -> 
         message = format!("{message} {rows} changed since stay as they are.");
     }
     let phase = if left_alone == 0 { Phase::Verified } else { Phase::Completed };
-    Ok(Outcome { phase, result: Some(result), preview: None, message, stale })
+    Ok(Outcome { result: Some(result), stale, ..Outcome::new(phase, message) })
 }

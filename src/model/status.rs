@@ -310,6 +310,9 @@ pub enum Relation {
     /// The target has every row of the source but those that were left out, and maybe rows of its own.
     Except {
         left_out: u64,
+        /// References of rows that came to rows that were left out: they lead to the target's own rows instead.
+        #[serde(default)]
+        repointed: u64,
         target_only_rows: u64,
     },
     /// Only these rows were synced, and they are as on the source.

@@ -23,6 +23,17 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
+/// What a sentence about rows that were left out ends with.
+pub fn repointed(references: u64) -> String {
+    match references {
+        0 => String::new(),
+        _ => format!(
+            "; {} to a row of the target's own instead",
+            counted(references, "reference leads", "references lead")
+        ),
+    }
+}
+
 /// A number and its unit apart, because the panel sets the unit smaller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quantity {

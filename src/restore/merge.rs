@@ -47,6 +47,8 @@ pub(crate) struct Counts {
     pub target_only_hash: Option<u128>,
     /// Incoming rows that were left out, and the sum of their hashes.
     pub left_out: (u64, u128),
+    /// References that were repointed to rows of the target's own, and what the sum of all hashes is greater by since.
+    pub repointed: (u64, u128),
 }
 
 /// Each takes at least one more row away, and one more generation of children.
@@ -184,8 +186,14 @@ impl Merging<'_> {
     async fn leave_out(&mut self) -> Result<(), RestoreError> {
         let options = self.options;
         if options.conflicts != ConflictPolicy::Abort && options.deletes == DeletePolicy::Keep {
-            for note in self.transaction.resolve(&self.plan.order, options.conflicts).await? {
+            let resolved = self.transaction.resolve(&self.plan.order, options.conflicts).await?;
+            for note in resolved.notes {
                 self.progress.warn(Step::Restore, note);
+            }
+            for repointed in resolved.repointed {
+                let (references, change) = &mut self.merged.tables[repointed.index].repointed;
+                *references += repointed.references;
+                *change = change.wrapping_add(repointed.after).wrapping_sub(repointed.before);
             }
         }
         if !options.sets_aside() {

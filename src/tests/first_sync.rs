@@ -5,6 +5,7 @@ use std::time::Duration;
 use tandem::model::{Code, Phase, Step, SyncError, SyncOptions};
 
 use crate::support::{self, Database, Node, Written, nodes};
+use crate::traps::assert_says;
 
 /// Every kind of thing that can hang on an index, on tables with enough rows for a rebuild.
 const TABLES: &str = r#"
@@ -114,7 +115,9 @@ async fn a_value_that_stands_twice_is_refused_where_rows_are_written() {
     target.execute(&format!("{tables}; alter table first add constraint one_code unique (code)")).await;
     let (_north, south) = nodes(&source, &target).await;
 
-    refused(&south, &target, Code::RowRefused).await;
+    let error = refused(&south, &target, Code::RowRefused).await;
+
+    assert_says(&error.message, &["public.first", "one_code"]);
 }
 
 #[tokio::test]

@@ -349,3 +349,24 @@ async fn a_role_that_may_not_make_tables_is_told_every_grant() {
     drop(north);
     south.terminate().await;
 }
+
+/// Beside a table that is made, of whose rows nothing is staged.
+#[tokio::test]
+async fn a_conflict_in_a_table_that_was_there_is_named_too() {
+    let (source, target) = support::databases("empty", "empty").await;
+    let place = "create table place (id int primary key, code text constraint place_code unique)";
+    source
+        .execute(&format!(
+            "{place}; create table album (id int primary key); insert into album values (1);
+             insert into place values (3, 'z')"
+        ))
+        .await;
+    target.execute(&format!("{place}; insert into place values (9, 'z')")).await;
+    let (_north, south) = nodes(&source, &target).await;
+    let options = SyncOptions { initialise: true, ..SyncOptions::default() };
+
+    let error = south.sync("pull", "north", &options).await.error.unwrap();
+
+    assert_eq!((error.code, error.step), (Code::RowRefused, Some(Step::Restore)), "{error:?}");
+    assert_says(&error.message, &["public.place (id 3)", "(id 9)", "place_code"]);
+}

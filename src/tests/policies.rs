@@ -117,15 +117,114 @@ async fn source_replaces_the_targets_row_and_its_children_follow() {
 
 #[tokio::test]
 async fn target_keeps_its_row_and_the_incoming_children_reference_it() {
-    let pair = pair(PLACES, SOURCE, TARGET).await;
+    for method in ["backup", "delta"] {
+        let pair = pair(PLACES, SOURCE, TARGET).await;
+        let options = conflicts(ConflictPolicy::Target);
+
+        let status = pair.pull(method, &options).await;
+
+        assert_eq!(status.phase, Phase::Completed, "{status:#?}");
+        let relation = status.result.clone().unwrap().relation;
+        assert_eq!(relation, Relation::Except { left_out: 1, repointed: 1, target_only_rows: 3 });
+        assert_eq!(pair.text(PLACE_ROWS).await, "1anew, 9zown");
+        assert_eq!(pair.text(CHILD_ROWS).await, "1:1, 2:9, 3:-, 8:9");
+        assert_eq!(pair.text(GRANDCHILD_ROWS).await, "1:1, 2:2, 8:8");
+        let before = Written::of(&pair.target).await;
+        let again = pair.pull(method, &options).await;
+        assert_eq!(again.result.unwrap().relation, relation);
+        assert_eq!(before.until(&Written::of(&pair.target).await), [].into());
+        pair.undo(&status).await;
+    }
+}
+
+/// Of the visit that is in conflict itself, both references are.
+#[tokio::test]
+async fn what_was_repointed_to_the_targets_rows_is_proven_whatever_becomes_of_it() {
+    let pair = pair(
+        "create table place (id int primary key, code text unique, above int references place);
+         create table visit (id int primary key, code text unique, a int references place, b int references place);
+         create table bill (visit int references visit, note text)",
+        "insert into place values (1, 'a', null), (2, 'b', 1), (3, 'c', 2), (4, 'd', 4);
+         insert into visit values (1, 'v', 1, 2), (2, 'w', 2, 3), (3, 'x', 4, 1);
+         insert into bill values (1, 'one'), (1, 'one'), (2, null), (3, 'three')",
+        "insert into place values (10, 'a', null), (20, 'b', 10); insert into visit values (7, 'v', 20, 10)",
+    )
+    .await;
 
     let status = pair.pull("backup", &conflicts(ConflictPolicy::Target)).await;
 
     assert_eq!(status.phase, Phase::Completed, "{status:#?}");
-    assert_eq!(pair.text(PLACE_ROWS).await, "1anew, 9zown");
-    assert_eq!(pair.text(CHILD_ROWS).await, "1:1, 2:9, 3:-, 8:9");
-    assert_eq!(pair.text(GRANDCHILD_ROWS).await, "1:1, 2:2, 8:8");
+    let left_out: Vec<_> = status.result.iter().flat_map(|result| &result.set_aside_rows).collect();
+    let relation = status.result.clone().unwrap().relation;
+    // To places 1 and 2 lead one `above`, two `a` and two `b`, to visit 1 its bills.
+    assert_eq!(
+        relation,
+        Relation::Except { left_out: 3, repointed: 7, target_only_rows: 3 },
+        "{left_out:#?}"
+    );
+    assert_eq!(
+        pair.text("select id || code || coalesce(above::text, '-') from place").await,
+        "10a-, 20b10, 3c20, 4d4"
+    );
+    assert_eq!(pair.text("select id || code || a || b from visit").await, "2w203, 3x410, 7v2010");
+    assert_eq!(pair.text("select visit || coalesce(note, '-') from bill").await, "2-, 3three, 7one, 7one");
     pair.undo(&status).await;
+}
+
+#[tokio::test]
+async fn rows_in_conflict_that_reference_each_other_are_left_out_as_they_came() {
+    let pair = pair(
+        "create table place (id int primary key, code text unique, above int references place)",
+        "insert into place values (1, 'a', null), (2, 'b', 1), (3, 'c', 2), (4, 'd', 4)",
+        "insert into place values (10, 'a', null), (20, 'b', 10)",
+    )
+    .await;
+
+    let status = pair.pull("backup", &conflicts(ConflictPolicy::Target)).await;
+
+    assert_eq!(status.phase, Phase::Completed, "{status:#?}");
+    let rows = "select id || code || coalesce(above::text, '-') from place";
+    assert_eq!(pair.text(rows).await, "10a-, 20b10, 3c20, 4d4");
+    let kept: String = pair.target.value("select image from tandem.quarantine where \"row\" = 'id 2'").await;
+    assert_eq!(kept, "(2,b,1)");
+    pair.undo(&status).await;
+}
+
+#[tokio::test]
+async fn a_reference_that_does_not_come_in_is_not_repointed() {
+    let pair = pair(PLACES, SOURCE, TARGET).await;
+    let mut options = conflicts(ConflictPolicy::Target);
+    options.scope.without_columns = vec!["child.place".to_owned()];
+
+    let status = pair.pull("backup", &options).await;
+
+    assert_eq!(status.phase, Phase::Completed, "{status:#?}");
+    let relation = status.result.clone().unwrap().relation;
+    assert_eq!(relation, Relation::Except { left_out: 1, repointed: 0, target_only_rows: 3 });
+    assert_eq!(pair.text(CHILD_ROWS).await, "1:-, 2:-, 3:-, 8:9");
+    pair.undo(&status).await;
+}
+
+#[tokio::test]
+async fn a_row_that_another_program_has_written_is_not_taken_for_a_repointed_one() {
+    let pair = pair(PLACES, SOURCE, TARGET).await;
+    // As late as can be: when every row has been compared, and before the databases are read once more.
+    pair.target
+        .execute(
+            "create function meddle() returns trigger language plpgsql as
+                 'begin update public.child set note = ''meddled'' where id = 2; return null; end';
+             create trigger meddle after update of committed_us on tandem.session
+                 for each row when (new.committed_us is not null) execute function meddle();
+             alter table tandem.session enable always trigger meddle",
+        )
+        .await;
+
+    let status = pair.pull("backup", &conflicts(ConflictPolicy::Target)).await;
+
+    let Relation::Unverified { reason } = status.result.unwrap().relation else {
+        panic!("{}", status.message)
+    };
+    assert!(reason.contains("differ from the source: public.child."), "{reason}");
 }
 
 #[tokio::test]

@@ -60,6 +60,11 @@ async fn chinook_goes_from_18_to_13_and_back() {
 }
 
 #[tokio::test]
+async fn the_shop_goes_from_14_to_17_and_back() {
+    there_and_back(database_of_version(14, "shop").await, database_of_version(17, "shop_schema").await).await;
+}
+
+#[tokio::test]
 async fn keys_over_periods_are_compared_by_equality_and_checked_by_cover() {
     let (source, target) = (database_of_version(18, "empty").await, database_of_version(18, "empty").await);
     let tables = "create table price (item int4range, during daterange, cents int,

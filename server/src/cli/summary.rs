@@ -126,9 +126,10 @@ fn proof(result: &SyncResult) -> String {
             text::counted(*target_only_rows, "row", "rows")
         ),
         Relation::Unverified { reason } => format!("Not compared after the commit: {reason}"),
-        Relation::Except { left_out, .. } => format!(
-            "Every row of the source is there but {}.",
-            text::counted(*left_out, "one that was left out", "rows that were left out")
+        Relation::Except { left_out, repointed, .. } => format!(
+            "Every row of the source is there but {}{}.",
+            text::counted(*left_out, "that was left out", "that were left out"),
+            text::repointed(*repointed)
         ),
         Relation::Chosen { rows } => {
             format!("{} as on the source.", text::counted(*rows, "chosen row is", "chosen rows are"))

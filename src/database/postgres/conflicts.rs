@@ -1,9 +1,10 @@
 //! Incoming rows whose unique value another row of the target holds, and what the admin wants done about them.
 
+use futures::TryStreamExt;
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
-use super::super::DatabaseError;
+use super::super::{DatabaseError, Repointed, Resolved};
 use super::counts;
 use super::error::doing;
 use super::foreign_keys::{self, Key};
@@ -11,6 +12,7 @@ use super::images::{Fate, Images};
 use super::set_aside;
 use super::statements::Target;
 use super::uniques::{self, Unique};
+use crate::archive::TableHasher;
 use crate::model::ConflictPolicy;
 use crate::sql::{Ident, Literal, Sql, join, sql};
 
@@ -59,16 +61,16 @@ pub(super) struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    /// Clears the conflicts of one table away. Returns sentences about what was done.
+    /// Clears the conflicts of one table away.
     pub(super) async fn resolve(
         &mut self,
         index: usize,
         policy: ConflictPolicy,
-    ) -> Result<Vec<String>, DatabaseError> {
+    ) -> Result<Resolved, DatabaseError> {
         let target = &self.targets[index];
-        let mut notes = Vec::new();
+        let mut resolved = Resolved::default();
         if target.table.key().is_empty() {
-            return Ok(notes);
+            return Ok(resolved);
         }
         for unique in uniques::of(self.connection, target).await? {
             if self.pair(target, &unique).await? == 0 {
@@ -78,20 +80,20 @@ impl Resolver<'_> {
                 ConflictPolicy::Abort => continue,
                 ConflictPolicy::Skip => self.leave_out(target, &unique).await?,
                 ConflictPolicy::Target => {
-                    let children = self.repoint_incoming(index).await?;
-                    notes.extend(children);
-                    self.leave_out(target, &unique).await?
+                    // First, by their places: those that reference each other would get new ones.
+                    let left_out = self.leave_out(target, &unique).await?;
+                    resolved.extend(self.repoint_incoming(index).await?);
+                    left_out
                 }
                 ConflictPolicy::Source => {
-                    let children = self.repoint_own(index).await?;
-                    notes.extend(children);
+                    resolved.notes.extend(self.repoint_own(index).await?);
                     self.replace(index).await?
                 }
             };
-            notes.push(format!("{}: {done} in {}", target.table.name, unique.name));
+            resolved.notes.push(format!("{}: {done} in {}", target.table.name, unique.name));
             self.run(target, sql("drop table pg_temp.tandem_pairs", &[])).await?;
         }
-        Ok(notes)
+        Ok(resolved)
     }
 
     /// Notes which staged row meets which of the target's own.
@@ -151,22 +153,50 @@ impl Resolver<'_> {
         Ok(format!("{rows} of the target's own rows were replaced because of a conflict"))
     }
 
-    /// Incoming rows that reference a row which is left out reference the target's own instead.
-    async fn repoint_incoming(&mut self, index: usize) -> Result<Vec<String>, DatabaseError> {
-        let mut notes = Vec::new();
+    /// Incoming rows that reference a row which is left out reference the target's own instead. They are hashed before
+    /// and after that, so that it can be proven that nothing else has become of them.
+    async fn repoint_incoming(&mut self, index: usize) -> Result<Resolved, DatabaseError> {
+        let mut resolved = Resolved::default();
         for (key, child) in self.children(index).await? {
-            let child = &self.targets[child];
-            let rows = self
-                .run(child, repoint(&key, &child.stage_relation(), &self.targets[index], "new_", "old_"))
-                .await?;
-            if rows > 0 {
-                notes.push(format!(
-                    "{rows} incoming rows of {} reference the target's own rows of {} instead",
+            let (parent, target) = (&self.targets[index], &self.targets[child]);
+            // The target's own value stays.
+            if !key.columns.iter().all(|column| target.columns.contains(column)) {
+                continue;
+            }
+            let (relation, columns) = (target.stage_relation(), set_aside::of("c", &target.columns));
+            let met = key.met_by("met", "new_", parent.table.key(), "c");
+            let came = sql(
+                "select {} from {} c where exists (select from pg_temp.tandem_pairs met where {})",
+                &[&columns, &relation, &met],
+            );
+            let turn = sql("{} returning {}", &[&repoint(&key, &relation, parent, "new_", "old_"), &columns]);
+            let (_, before) = self.hashed(target, &came).await?;
+            let (references, after) = self.hashed(target, &turn).await?;
+            if references > 0 {
+                resolved.repointed.push(Repointed { index: child, references, before, after });
+                resolved.notes.push(format!(
+                    "{references} incoming rows of {} reference the target's own rows of {} instead",
                     key.child, key.parent
                 ));
             }
         }
-        Ok(notes)
+        Ok(resolved)
+    }
+
+    /// Runs a statement that gives rows of `target`: how many they are, and the sum of their hashes.
+    async fn hashed(&mut self, target: &Target, rows: &Sql) -> Result<(u64, u128), DatabaseError> {
+        let what = || format!("resolve conflicts in {}", target.table.name);
+        let copy = sql("copy ({}) to stdout", &[rows]);
+        let mut rows = self.connection.copy_out_raw(copy.as_str()).await.map_err(doing(what()))?;
+        let mut hasher = TableHasher::new(&target.columns);
+        while let Some(chunk) = rows.try_next().await.map_err(doing(what()))? {
+            hasher.update(&chunk).map_err(|cause| DatabaseError::Statement {
+                what: what(),
+                reason: cause.to_string(),
+                sqlstate: String::new(),
+            })?;
+        }
+        Ok(hasher.finish())
     }
 
     /// Rows of the target that reference a row which is replaced reference the one that comes.

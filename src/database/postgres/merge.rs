@@ -14,7 +14,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use sqlx::postgres::PgConnection;
 
-use super::super::{DatabaseError, Kept, LeftOut, Merge, Statement, Written};
+use super::super::{DatabaseError, Kept, LeftOut, Merge, Resolved, Statement, Written};
 use super::affected::Affected;
 use super::bypass::Bypass;
 use super::conflicts::Resolver;
@@ -310,12 +310,8 @@ impl Merge for PostgresMerge {
         }
     }
 
-    async fn resolve(
-        &mut self,
-        order: &[usize],
-        policy: ConflictPolicy,
-    ) -> Result<Vec<String>, DatabaseError> {
-        let mut notes = Vec::new();
+    async fn resolve(&mut self, order: &[usize], policy: ConflictPolicy) -> Result<Resolved, DatabaseError> {
+        let mut all = Resolved::default();
         if policy == ConflictPolicy::Source {
             self.open_all().await?;
         }
@@ -326,17 +322,18 @@ impl Merge for PostgresMerge {
                 images: self.images.as_ref(),
             };
             let resolved = resolver.resolve(index, policy).await?;
-            if !resolved.is_empty() {
+            if !resolved.notes.is_empty() {
                 self.remember_all();
                 self.beyond = true;
             }
-            notes.extend(resolved);
+            all.extend(resolved);
         }
         let followed = conflicts::follow(&mut self.connection, &self.targets).await?;
         if followed > 0 {
-            notes.push(format!("{followed} rows that reference rows which were left out were left out too"));
+            all.notes
+                .push(format!("{followed} rows that reference rows which were left out were left out too"));
         }
-        Ok(notes)
+        Ok(all)
     }
 
     async fn left_out(&mut self, index: usize) -> Result<Vec<LeftOut>, DatabaseError> {

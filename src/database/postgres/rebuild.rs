@@ -167,7 +167,8 @@ impl Rebuild {
 
     async fn build(&self, connection: &mut PgConnection, table: &TableName) -> Result<(), DatabaseError> {
         for (_, statement) in self.indexes.iter().filter(|(of, _)| of == table) {
-            run(connection, statement.clone()).await?;
+            let done = sqlx::query(statement.clone().into_query()).execute(&mut *connection).await;
+            done.map_err(doing(format!("build the indexes of {table} again")))?;
         }
         Ok(())
     }

@@ -287,20 +287,27 @@ async fn copy_out(
     };
     let mut chunk = BytesMut::with_capacity(CHUNK + CHUNK / 4);
     while let Some(row) = rows.next().await {
-        match row {
-            Ok(row) => chunk.extend_from_slice(&row),
-            Err(cause) => return Err(failed(what, &cause)),
+        let mut row = row.map_err(|cause| failed(what.clone(), &cause))?;
+        // A long row is handed over in pieces of itself: a copy would take as much memory again.
+        while row.len() > CHUNK {
+            if !(hand_over(sender, chunk.split()).await && hand_over(sender, row.split_to(CHUNK)).await) {
+                return Ok(Reached::Middle);
+            }
         }
+        chunk.extend_from_slice(&row);
         if chunk.len() >= CHUNK {
-            if sender.send(Ok(chunk.split().freeze())).await.is_err() {
+            if !hand_over(sender, chunk.split()).await {
                 return Ok(Reached::Middle);
             }
             chunk.reserve(CHUNK + CHUNK / 4);
         }
     }
     drop(rows);
-    if !chunk.is_empty() && sender.send(Ok(chunk.freeze())).await.is_err() {
-        return Ok(Reached::Middle);
-    }
-    Ok(Reached::End)
+    Ok(if hand_over(sender, chunk).await { Reached::End } else { Reached::Middle })
+}
+
+/// False when nobody reads on.
+async fn hand_over(sender: &Sender, rows: impl Into<Bytes>) -> bool {
+    let rows = rows.into();
+    rows.is_empty() || sender.send(Ok(rows)).await.is_ok()
 }

@@ -10,6 +10,7 @@ use super::fit::FitLoader;
 use super::images::Images;
 use super::load::{Ending, PooledLoader};
 use super::merge::{PostgresMerge, run};
+use super::statements::Target;
 use super::{choose, conflicts, isolate, locks, preview, set_aside};
 use crate::catalog::{Making, TableName};
 use crate::model::{SessionId, TablePreview};
@@ -34,6 +35,8 @@ pub(super) struct PostgresStaging {
     usage: Usage,
     pool: PgPool,
     tables: Vec<Staged>,
+    /// For each of them, whether its rows go straight in: it has no staging table.
+    direct: Vec<bool>,
     images: Option<Images>,
     /// Loads whose last word is waited for: the next table begins meanwhile.
     ending: Ending,
@@ -87,10 +90,9 @@ impl PostgresStaging {
             Ok(merge) => merge,
             Err(error) => return Err(named(error, &pool).await),
         };
-        for (index, Staged { incoming, stage, outdated, refused }) in tables.iter().enumerate() {
-            if merge.is_direct(index) {
-                continue;
-            }
+        let direct: Vec<bool> = (0..tables.len()).map(|index| merge.is_direct(index)).collect();
+        let staged = tables.iter().zip(&direct).filter(|(_, direct)| !**direct);
+        for (Staged { incoming, stage, outdated, refused }, _) in staged {
             for table in [stage].into_iter().chain(outdated) {
                 // Column types, lengths and collations of the target, none of its constraints.
                 let made = sqlx::query(
@@ -118,6 +120,7 @@ impl PostgresStaging {
             usage,
             pool,
             tables,
+            direct,
             images,
             ending: Ending::default(),
             merge: Some(merge),
@@ -171,16 +174,12 @@ impl PostgresStaging {
         }
         Ok(!incoming.table.key().is_empty() && rows * FEW < incoming.table.estimated_rows as f64)
     }
-
-    fn is_direct(&self, index: usize) -> bool {
-        self.merge.as_ref().is_some_and(|merge| merge.is_direct(index))
-    }
 }
 
 #[async_trait]
 impl Staging for PostgresStaging {
     fn way(&self) -> String {
-        let direct = (0..self.tables.len()).filter(|&index| self.is_direct(index)).count();
+        let direct = self.direct.iter().filter(|direct| **direct).count();
         match (direct, self.tables.len() - direct) {
             (0, staged) => format!("{staged} staging tables made from the target's definitions"),
             (direct, staged) if self.merge.as_ref().is_some_and(PostgresMerge::makes_tables) => format!(
@@ -193,7 +192,7 @@ impl Staging for PostgresStaging {
     }
 
     async fn load<'a>(&'a mut self, index: usize) -> Result<Box<dyn Loader + 'a>, DatabaseError> {
-        if self.is_direct(index) {
+        if self.direct[index] {
             let merge = self.merge.as_mut().ok_or_else(begun)?;
             let loader = merge.loader(index).await?.ok_or_else(begun)?;
             return Ok(Box::new(loader));
@@ -226,7 +225,7 @@ impl Staging for PostgresStaging {
         let mut found = Vec::new();
         for (index, staged) in self.tables.iter().enumerate() {
             let key = staged.incoming.table.key();
-            if staged.incoming.unique || key.is_empty() || self.is_direct(index) {
+            if staged.incoming.unique || key.is_empty() || self.direct[index] {
                 continue;
             }
             let twice: i64 = sqlx::query_scalar(
@@ -266,7 +265,7 @@ impl Staging for PostgresStaging {
     }
 
     async fn preview(&mut self, index: usize, rows: u64, most: u32) -> Result<TablePreview, DatabaseError> {
-        if self.is_direct(index) {
+        if self.direct[index] {
             return Ok(preview::made(&self.tables[index].incoming.table, rows));
         }
         // Not the merge's connection: its transaction may be open already.
@@ -294,10 +293,13 @@ impl Staging for PostgresStaging {
     }
 
     async fn conflicts(&mut self, order: &[usize]) -> Result<Vec<String>, DatabaseError> {
-        let merge = self.merge().await?;
+        let mut connection = self.pool.acquire().await.map_err(doing("look for conflicts"))?;
         let mut sentences = Vec::new();
-        for &index in order {
-            sentences.extend(conflicts::sentences(&mut merge.connection, &merge.targets[index]).await?);
+        // Rows that went straight in are gone with the transaction, and so is a table that was made in it. Neither had
+        // rows of its own to be in conflict with.
+        for &index in order.iter().filter(|&&index| !self.direct[index]) {
+            let target = Target::new(&mut connection, &self.tables[index]).await?;
+            sentences.extend(conflicts::sentences(&mut connection, &target).await?);
         }
         Ok(sentences)
     }
@@ -310,7 +312,7 @@ impl Staging for PostgresStaging {
         self.ending.all().await?;
         let mut few = vec![false; self.tables.len()];
         for (index, staged) in self.tables.iter().enumerate() {
-            if !self.is_direct(index) {
+            if !self.direct[index] {
                 few[index] = self.analyze(staged).await?;
             }
         }

@@ -137,6 +137,14 @@ impl Node {
         assert!(child.wait().await.unwrap().success());
     }
 
+    /// The most memory that the process has ever held. Only Linux tells.
+    pub(crate) fn peak_memory_mb(&self) -> Option<u64> {
+        let id = self.process.as_ref().unwrap().id().unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        Some(peak.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() >> 10)
+    }
+
     pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
         answer(self.http.get(self.url(path)).bearer_auth(TOKEN)).await
     }

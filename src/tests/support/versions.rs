@@ -10,7 +10,7 @@ use super::Database;
 use super::cluster::{cluster, fresh_name, load_template, psql, schema_of, template_name};
 
 /// The major versions that tests can have a database of, besides the system's own.
-pub(crate) const VERSIONS: [u32; 3] = [13, 16, 18];
+pub(crate) const VERSIONS: [u32; 5] = [13, 14, 16, 17, 18];
 
 /// A database of the test's own on a server of that version: the sample `shop`, `pagila` or one of the others.
 pub(crate) async fn database_of_version(major: u32, sample: &str) -> Database {

@@ -17,6 +17,8 @@ use crate::paths::Paths;
 const RUNS: usize = 5;
 const MEMORY_LIMIT_BYTES: u64 = 100_000_000;
 
+const READING: &str = "`pg_dump --data-only > /dev/null`";
+
 /// So many times the usual data makes a database of 10 GB, indexes included.
 const LARGE: u32 = 50;
 
@@ -95,26 +97,13 @@ fn upserts(stage: &Stage, report: &mut Report, first: &[Sync]) -> Result<()> {
 
 /// Nothing has changed since: no row may be written, and next to nothing may travel.
 fn again(stage: &Stage, report: &mut Report, first: &[Sync], runs: usize) -> Result<()> {
-    let (mut reference, mut ours) = (Vec::new(), Vec::new());
-    for _ in 0..runs {
-        stage.settle()?;
-        reference.push(stage.source.dump_to_nowhere()?);
-        ours.push(stage.pull()?);
-        say("full sync again", &reference, &ours);
-    }
+    let work = "full sync again, nothing changed";
+    let (reference, ours) = beside_a_reading(stage, work, runs, || Ok(()))?;
     let mut notes = faults(&ours, |sync| sync.written == 0);
-    let share = |sync: &Sync| percent(sync.archive_bytes, first.first().map_or(0, |sync| sync.archive_bytes));
-    if let Some(sync) = ours.last() {
-        notes.push(format!(
-            "{} rows written; {:.1} % of the first sync's bytes travelled (goal: under 1 %), by the method `{}`",
-            sync.written,
-            share(sync),
-            sync.method
-        ));
-    }
+    notes.extend(travelled(&ours, first, "under 1 %"));
     report.add(Figure {
-        work: "full sync again, nothing changed",
-        reference: "`pg_dump --data-only > /dev/null`",
+        work,
+        reference: READING,
         reference_seconds: reference,
         seconds: ours.iter().map(|sync| sync.seconds).collect(),
         goal: "≤ 2 ×, no row written",
@@ -126,25 +115,13 @@ fn again(stage: &Stage, report: &mut Report, first: &[Sync], runs: usize) -> Res
 
 /// One row in a hundred differs: only these may travel.
 fn one_percent(stage: &Stage, report: &mut Report, first: &[Sync]) -> Result<()> {
-    let (mut reference, mut ours) = (Vec::new(), Vec::new());
-    for _ in 0..RUNS {
-        stage.target.drift(100)?;
-        stage.settle()?;
-        reference.push(stage.source.dump_to_nowhere()?);
-        ours.push(stage.pull()?);
-        say("1 % of the rows changed", &reference, &ours);
-    }
+    let work = "1 % of the rows changed";
+    let (reference, ours) = beside_a_reading(stage, work, RUNS, || stage.target.drift(100))?;
     let mut notes = faults(&ours, |sync| sync.written * 200 > sync.rows && sync.written * 50 < sync.rows);
-    if let (Some(sync), Some(first)) = (ours.last(), first.first()) {
-        let share = percent(sync.archive_bytes, first.archive_bytes);
-        notes.push(format!(
-            "{} rows written; {share:.1} % of the first sync's bytes travelled (goal: under 3 %), by the method `{}`",
-            sync.written, sync.method
-        ));
-    }
+    notes.extend(travelled(&ours, first, "under 3 %"));
     report.add(Figure {
-        work: "1 % of the rows changed",
-        reference: "`pg_dump --data-only > /dev/null`",
+        work,
+        reference: READING,
         reference_seconds: reference,
         seconds: ours.iter().map(|sync| sync.seconds).collect(),
         goal: "≤ 3 ×",
@@ -152,6 +129,35 @@ fn one_percent(stage: &Stage, report: &mut Report, first: &[Sync]) -> Result<()>
         notes,
     });
     Ok(())
+}
+
+/// Syncs into a full target, each after `change` and beside one that only reads.
+fn beside_a_reading(
+    stage: &Stage,
+    work: &str,
+    runs: usize,
+    change: impl Fn() -> Result<()>,
+) -> Result<(Vec<f64>, Vec<Sync>)> {
+    let (mut reference, mut ours) = (Vec::new(), Vec::new());
+    for _ in 0..runs {
+        change()?;
+        stage.settle()?;
+        reference.push(stage.source.dump_to_nowhere()?);
+        ours.push(stage.pull()?);
+        say(work, &reference, &ours);
+    }
+    Ok((reference, ours))
+}
+
+/// How little the last of `syncs` sent, beside the first sync of all.
+fn travelled(syncs: &[Sync], first: &[Sync], goal: &str) -> Option<String> {
+    let (sync, first) = (syncs.last()?, first.first()?);
+    Some(format!(
+        "{} rows written; {:.1} % of the first sync's bytes travelled (goal: {goal}), by the method `{}`",
+        sync.written,
+        percent(sync.archive_bytes, first.archive_bytes),
+        sync.method
+    ))
 }
 
 /// Every row of a full target differs, against what a careful administrator writes by hand. Three runs are long enough.
