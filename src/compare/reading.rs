@@ -20,7 +20,7 @@ use crate::database::{DatabaseError, RowStream, Snapshot};
 use crate::model::TableDigest;
 
 /// So much text is kept of all tables together: what it takes on disk for a moment, whatever the database's size.
-const KEPT_TEXT: u64 = 256 << 20;
+const KEPT_TEXT: u64 = 128 << 20;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ReadingError {

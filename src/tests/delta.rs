@@ -170,6 +170,60 @@ async fn a_row_of_many_megabytes_makes_its_table_travel_whole() {
 }
 
 #[tokio::test]
+async fn more_text_than_is_kept_is_read_a_second_time() {
+    let (source, target) = support::databases("empty", "empty").await;
+    for database in [&source, &target] {
+        database
+            .execute(
+                "create table file (id int primary key, body text);
+                 insert into file select n, n || repeat('0123456789abcdef', 440000) from generate_series(1, 20) n;
+                 create table tag (id int primary key, name text);
+                 insert into tag select n, 'tag ' || n from generate_series(1, 100) n",
+            )
+            .await;
+    }
+    let (north, south) = nodes(&source, &target).await;
+    source
+        .execute(
+            "update file set body = 'short' where id in (3, 20); update tag set name = 'new' where id = 1",
+        )
+        .await;
+    target
+        .execute("update file set body = body || '!' where id = 7; insert into file values (99, 'own')")
+        .await;
+
+    let status = sync(&north, &south, "pull", &mirror()).await;
+
+    assert_delta(&status);
+    let result = status.result.unwrap();
+    assert_eq!((result.inserted, result.updated, result.deleted), (0, 4, 1));
+    assert!(result.archive_bytes < 200_000, "{}", result.archive_bytes);
+    support::assert_same_rows(&source, &target).await;
+}
+
+#[tokio::test]
+async fn what_differs_beyond_one_sketch_is_told_by_several() {
+    let (source, target) = support::databases("empty", "empty").await;
+    for database in [&source, &target] {
+        database
+            .execute(
+                "create table point (id int primary key, height int);
+                 insert into point select n, n % 1000 from generate_series(1, 150000) n",
+            )
+            .await;
+    }
+    let (north, south) = nodes(&source, &target).await;
+    source.execute("update point set height = -1 where id % 3 = 0").await;
+
+    let status = sync(&north, &south, "push", &mirror()).await;
+
+    assert_delta(&status);
+    let result = status.result.unwrap();
+    assert_eq!((result.inserted, result.updated, result.deleted), (0, 50_000, 0));
+    support::assert_same_rows(&source, &target).await;
+}
+
+#[tokio::test]
 async fn rows_written_while_a_delta_runs_are_neither_lost_nor_mixed() {
     let (source, target) = large().await;
     let (_north, south) = nodes(&source, &target).await;

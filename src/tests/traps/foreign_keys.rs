@@ -132,3 +132,43 @@ async fn a_surplus_parent_of_rows_that_stay_is_refused() {
 
     assert_eq!(pair.target.value::<i64>("select count(*) from only_here").await, 1);
 }
+
+#[tokio::test]
+async fn few_rows_that_change_leave_no_orphan_whichever_side_of_a_key_they_are_on() {
+    let tables = "create table parent (id int primary key, code text unique, name text);
+                  create table child (id int primary key, parent int, note text);
+                  create table named (id int primary key, code text)";
+    let rows = "insert into parent select n, 'c' || n, 'parent' from generate_series(1, 3000) n;
+                insert into child select n, n, 'child' from generate_series(1, 3000) n;
+                insert into named select n, 'c' || n from generate_series(1, 2000) n";
+    let keys = "alter table child add constraint child_up foreign key (parent) references parent;
+                alter table named add constraint named_up foreign key (code) references parent (code);
+                create table only_here (id int primary key, parent int constraint only_up references parent);
+                insert into only_here values (1, 9); insert into named values (5000, 'c2500')";
+    let pair = pair_of(&format!("{tables}; {rows}"), &format!("{tables}; {rows}; {keys}")).await;
+
+    pair.source.execute("update child set parent = 4000 where id = 5").await;
+    let parts = ["1 rows of public.child (parent)", "child_up"];
+    pair.refused(&keep(), Step::Restore, Code::ForeignKey, &parts).await;
+
+    // What references the value stands on the target only.
+    pair.source
+        .execute("update child set parent = 5 where id = 5; update parent set code = 'x' where id = 2500")
+        .await;
+    let parts = ["1 rows of public.named (code)", "named_up"];
+    pair.refused(&keep(), Step::Restore, Code::ForeignKey, &parts).await;
+
+    pair.source.execute("update parent set code = 'c2500' where id = 2500").await;
+    pair.source
+        .execute(
+            "delete from child where id = 9; delete from named where id = 9; delete from parent where id = 9",
+        )
+        .await;
+    let parts = ["1 rows of public.only_here (parent)", "only_up"];
+    pair.refused(&mirror(), Step::Restore, Code::ForeignKey, &parts).await;
+
+    pair.target.execute("drop table only_here").await;
+    pair.source.execute("update child set note = 'new', parent = 11 where id = 10; insert into parent values (4000, 'y', 'new')").await;
+    let result = pair.mirrored().await;
+    assert_eq!((result.inserted, result.updated, result.deleted), (1, 1, 4));
+}
