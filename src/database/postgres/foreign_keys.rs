@@ -20,18 +20,16 @@ pub(super) async fn orphans(
     remade: &[Remade],
     affected: &Affected<'_>,
 ) -> Result<Vec<String>, DatabaseError> {
-    let mut keys = touching(connection, tables).await?;
-    let again = |key: &Key| remade.iter().find(|it| it.child == key.child && it.name == key.name);
-    keys.retain(|key| match again(key) {
-        Some(remade) => !remade.is_proven,
-        None => key.is_valid,
-    });
     let (mut staged, mut everywhere) = (Vec::new(), Vec::new());
-    for key in keys {
-        match affected.reach(&key) {
-            Reach::Nowhere => {}
-            Reach::Staged(rows) => staged.push((key, rows)),
-            Reach::Everywhere => everywhere.push(key),
+    for key in touching(connection, tables).await? {
+        match remade.iter().find(|remade| remade.child == key.child && remade.name == key.name) {
+            Some(remade) if !remade.is_proven => everywhere.push(key),
+            None if key.is_valid => match affected.reach(&key) {
+                Reach::Nowhere => {}
+                Reach::Staged(rows) => staged.push((key, rows)),
+                Reach::Everywhere => everywhere.push(key),
+            },
+            _ => {}
         }
     }
     let mut sentences = sentences(connection, &everywhere).await?;

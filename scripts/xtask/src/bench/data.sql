@@ -38,5 +38,3 @@ select n, 1 + (n::bigint * 7919) % (200000 * {k}), timestamptz '2025-01-02 00:00
     (array['card', 'cash', 'transfer'])[1 + n % 3], (1000 + hashint4(n + 7)::bigint & 1048575)::numeric / 100,
     'PAY-' || md5('payment' || n)
 from generate_series(1, 100000 * {k}) as n;
-
-analyze;

@@ -164,8 +164,7 @@ fn travelled(syncs: &[Sync], first: &[Sync], goal: &str) -> Option<String> {
 fn every_row(stage: &Stage, report: &mut Report) -> Result<()> {
     let (mut reference, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..RUNS / 2 + 1 {
-        let other = stage.target.create_with_tables("copies")?;
-        other.fill(1)?;
+        let other = stage.target.create_full("copies", 1)?;
         other.drift(1)?;
         stage.settle()?;
         reference.push(stage.source.copy_into(&other)?);

@@ -1,8 +1,8 @@
--- Six related tables as a shop has them: keys, foreign keys, and the indexes that its queries need.
+-- Six related tables as a shop has them; their keys and indexes are made by keys.sql, after the rows where there are many.
 
 create table customers (
-    id bigint primary key,
-    email text not null unique,
+    id bigint not null,
+    email text not null,
     name text not null,
     city text not null,
     phone text not null,
@@ -10,8 +10,8 @@ create table customers (
 );
 
 create table products (
-    id bigint primary key,
-    sku text not null unique,
+    id bigint not null,
+    sku text not null,
     title text not null,
     description text not null,
     price numeric(10, 2) not null,
@@ -19,41 +19,35 @@ create table products (
 );
 
 create table stock (
-    product_id bigint not null references products,
+    product_id bigint not null,
     branch smallint not null,
     quantity integer not null,
-    counted_at timestamptz not null,
-    primary key (product_id, branch)
+    counted_at timestamptz not null
 );
 
 create table orders (
-    id bigint primary key,
-    customer_id bigint not null references customers,
+    id bigint not null,
+    customer_id bigint not null,
     placed_at timestamptz not null,
     status text not null,
     ship_to text not null,
     total numeric(12, 2) not null
 );
-create index orders_by_customer on orders (customer_id);
-create index orders_by_time on orders (placed_at);
 
 create table order_items (
-    order_id bigint not null references orders,
+    order_id bigint not null,
     line smallint not null,
-    product_id bigint not null references products,
+    product_id bigint not null,
     quantity integer not null,
     price numeric(10, 2) not null,
-    note text,
-    primary key (order_id, line)
+    note text
 );
-create index order_items_by_product on order_items (product_id);
 
 create table payments (
-    id bigint primary key,
-    order_id bigint not null references orders,
+    id bigint not null,
+    order_id bigint not null,
     paid_at timestamptz not null,
     method text not null,
     amount numeric(12, 2) not null,
-    reference text not null unique
+    reference text not null
 );
-create index payments_by_order on payments (order_id);

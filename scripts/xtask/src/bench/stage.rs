@@ -65,13 +65,13 @@ impl Stage {
             Command::new(&tandem).args(["demo", "--no-sync", "--json", "--port", "0"]),
         )?;
         let facts: Value = serde_json::from_str(&servers.first_line).context("the demo said no JSON")?;
-        let database = |node: usize| -> Result<Database> {
+        let server = |node: usize| -> Result<Database> {
             let url = facts["nodes"][node]["database_url"].as_str().context("the demo names no database")?;
-            Database::at(url)?.create_with_tables(DATABASE)
+            Database::at(url)
         };
-        let (target, source) = (database(0)?, database(1)?);
         println!("bench: filling the source");
-        source.fill(times)?;
+        let (target, source) =
+            (server(0)?.create_with_tables(DATABASE)?, server(1)?.create_full(DATABASE, times)?);
 
         let ports = free_ports()?;
         let url = |port: u16| format!("http://127.0.0.1:{port}");
