@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::additive;
-use super::delta::{self, Difference, Found};
+use super::delta::{self, Difference};
 use super::line::Line;
 use super::session::{Outcome, Session};
 use super::{preview, undo};
@@ -28,10 +28,9 @@ pub(super) async fn difference(
     session: &Session,
     line: Option<Line<'_>>,
 ) -> Result<Option<Difference>, SyncError> {
-    let Some(line) = line else { return Ok(None) };
-    match delta::find(session, line).await? {
-        Found::Everything => Ok(None),
-        Found::Difference(difference) => Ok(Some(difference)),
+    match line {
+        Some(line) => delta::find(session, line).await,
+        None => Ok(None),
     }
 }
 

@@ -15,4 +15,4 @@ mod target;
 const MOST_CELLS: u64 = 400_000;
 
 pub(super) use source::{Answer, offer};
-pub(super) use target::{Difference, Found, find};
+pub(super) use target::{Difference, find};

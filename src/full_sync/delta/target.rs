@@ -19,13 +19,6 @@ use crate::spool_dir;
 /// Rows that differ above this share of all rows are better sent by a whole backup.
 const WORTH_IT: f64 = 0.4;
 
-/// What the two nodes have found.
-pub(in super::super) enum Found {
-    /// A whole backup comes.
-    Everything,
-    Difference(Difference),
-}
-
 /// Which rows differ, as far as the target knows before they arrive.
 pub(in super::super) struct Difference {
     /// The tables that differ, in the order of the archive's sections.
@@ -40,8 +33,11 @@ pub(in super::super) struct Difference {
     pub(in super::super) bytes: u64,
 }
 
-/// Asks the source until it is known what is lacking here.
-pub(in super::super) async fn find(session: &Session, mut line: Line<'_>) -> Result<Found, SyncError> {
+/// Asks the source until it is known what is lacking here. None when a whole backup comes.
+pub(in super::super) async fn find(
+    session: &Session,
+    mut line: Line<'_>,
+) -> Result<Option<Difference>, SyncError> {
     let progress = &session.progress;
     let scope = &progress.status().options.scope;
     progress.enter(Step::Convert, "Compares both databases");
@@ -136,10 +132,14 @@ pub(in super::super) async fn find(session: &Session, mut line: Line<'_>) -> Res
                 "Auto took delta: both sides hold data, and only the rows that differ travel".to_owned();
         }
     });
-    Ok(Found::Difference(Difference { parts, catalog, readings: ours, equal, bytes: line.bytes() }))
+    Ok(Some(Difference { parts, catalog, readings: ours, equal, bytes: line.bytes() }))
 }
 
-async fn everything(session: &Session, mut line: Line<'_>, reason: &str) -> Result<Found, SyncError> {
+async fn everything(
+    session: &Session,
+    mut line: Line<'_>,
+    reason: &str,
+) -> Result<Option<Difference>, SyncError> {
     line.say(&Ask::Everything(reason.to_owned())).await?;
     if line.calls() {
         let Offer::Ready = line.hear().await? else { return Err(out_of_order(&line)) };
@@ -148,7 +148,7 @@ async fn everything(session: &Session, mut line: Line<'_>, reason: &str) -> Resu
         status.method = Method::Backup;
         status.reason = reason.to_owned();
     });
-    Ok(Found::Everything)
+    Ok(None)
 }
 
 pub(super) fn out_of_order(line: &Line<'_>) -> SyncError {
