@@ -145,7 +145,6 @@ impl Reading {
             hasher.update(&chunk).map_err(|cause| unreadable(&table.name, &cause))?;
             let hashes = hasher.take_hashes();
             let bytes = hashes.iter().flat_map(|hash| <[u8; 8]>::from(RowId::of(*hash))).collect();
-            names.push(scratch.put(bytes).await?);
             is_long |= open_row + chunk.len() > LONGEST_ROW;
             open_row = match memchr::memrchr(b'\n', &chunk) {
                 Some(end) => chunk.len() - end - 1,
@@ -156,7 +155,11 @@ impl Reading {
                 text = None;
             }
             if let Some(text) = &mut text {
-                text.push(scratch.put(chunk).await?);
+                let (bytes, chunk) = tokio::try_join!(scratch.put(bytes), scratch.put(chunk))?;
+                names.push(bytes);
+                text.push(chunk);
+            } else {
+                names.push(scratch.put(bytes).await?);
             }
             progress();
         }

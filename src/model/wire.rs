@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DatabaseFacts, Kind, Method, SessionId, SyncOptions, SyncStatus, TableDigest};
 
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct HelloRequest {
