@@ -76,7 +76,7 @@ impl Sketch {
     }
 
     /// The rows that only one side has. None when there are more of them than this sketch can tell apart, or when one
-    /// side has the same row more than once.
+    /// side has a row two times more than the other.
     pub(crate) fn difference(mut self, theirs: &Self) -> Option<Difference> {
         for (cell, other) in self.cells.iter_mut().zip(&theirs.cells) {
             cell.put(other.name, other.check, other.count.wrapping_neg());

@@ -16,7 +16,7 @@ use crate::database::Claim;
 use crate::model::wire::{Report, ReportReply};
 use crate::model::{
     Code, Direction, Kind, Method, Phase, Preview, SessionId, Step, SyncError, SyncResult, SyncStatus,
-    TableDigest,
+    TableDigest, text,
 };
 use crate::progress::Progress;
 
@@ -196,6 +196,10 @@ impl Session {
             return Err(SyncError::new(Code::BadRequest, format!("{here} of {bytes} bytes are here.")));
         }
         writer.finish().await.map_err(|cause| spool_failed(&self.spool_path(), &cause))?;
+        // The starter's next report may come after the end of a short session.
+        self.progress.bytes(bytes);
+        self.progress.bytes_total(bytes);
+        self.progress.done(Step::Transfer, format!("{} received", text::bytes(bytes)));
         Ok(())
     }
 

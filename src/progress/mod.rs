@@ -165,6 +165,10 @@ impl Progress {
     pub(crate) fn adopt(&self, remote: &SyncStatus, steps: &[Step]) {
         self.change(|state| {
             for step in steps {
+                // A report can be overtaken by what it tells of.
+                if *step == Step::Transfer && state.step(*step).state == StepState::Done {
+                    continue;
+                }
                 if let Some(theirs) = remote.step_of(*step) {
                     *state.step(*step) = theirs.clone();
                 }

@@ -16,8 +16,11 @@ const ESTIMATES: usize = 500;
 const MOST_ROWS: u64 = 2_000_000;
 /// Names of rows in one message: 4 MB.
 const NAMES: usize = 500_000;
-/// Of one sketch: what is more is cut into parts.
-const CELLS: u64 = MOST_CELLS / 4;
+/// Of one sketch, so that it fits into a message when it has become longer by `TRIES` too: what is more is cut into parts.
+const CELLS: u64 = MOST_CELLS / 5;
+/// A sketch that was too short is asked for again, twice as long, so many times. No length is enough for a table without
+/// a key in which one side has two equal rows more than the other.
+const TRIES: u32 = 2;
 
 /// A table that is not the same on both sides.
 pub(super) struct Differing {
@@ -98,7 +101,9 @@ pub(super) async fn narrow(
         names += rest.len();
         wanted.push((table.at, lacking.as_ref().map(|_| rest.to_vec())));
     }
-    want(line, wanted).await?;
+    if !wanted.is_empty() {
+        want(line, wanted).await?;
+    }
     Ok(parts)
 }
 
@@ -110,22 +115,23 @@ async fn rows_of(
 ) -> Result<Vec<Option<Difference>>, SyncError> {
     let mut found: Vec<Option<Difference>> =
         tables.iter().map(|table| (!table.is_whole).then(Difference::default)).collect();
-    let mut open: Vec<(usize, SketchOf)> =
-        tables.iter().enumerate().flat_map(|(n, table)| table.sketches().map(move |of| (n, of))).collect();
+    let places = tables.iter().enumerate();
+    let mut open: Vec<(usize, u32, SketchOf)> =
+        places.flat_map(|(n, table)| table.sketches().map(move |of| (n, TRIES, of))).collect();
     while !open.is_empty() {
         // As many at a time as fit into a message.
         let mut cells = 0;
-        let fitting = open.iter().take_while(|(_, of)| {
+        let fitting = open.iter().take_while(|(_, _, of)| {
             cells += of.cells;
             cells <= MOST_CELLS
         });
-        let batch: Vec<(usize, SketchOf)> = open.drain(..fitting.count()).collect();
-        line.say(&Ask::Sketches(batch.iter().map(|(_, of)| of.clone()).collect())).await?;
+        let batch: Vec<(usize, u32, SketchOf)> = open.drain(..fitting.count()).collect();
+        line.say(&Ask::Sketches(batch.iter().map(|(_, _, of)| of.clone()).collect())).await?;
         let Offer::Sketches(sketches) = line.hear().await? else { return Err(out_of_order(line)) };
         if sketches.len() != batch.len() {
             return Err(line.nonsense(&"sketches of other tables"));
         }
-        for ((n, of), theirs) in batch.into_iter().zip(sketches) {
+        for ((n, tries, of), theirs) in batch.into_iter().zip(sketches) {
             let sketch = ours.sketch(of.table, of.slice, of.cells).await.map_err(not_kept)?;
             let theirs = Sketch::from_bytes(&theirs, &sketch);
             let theirs = theirs.ok_or_else(|| line.nonsense(&"a sketch of another length"))?;
@@ -135,8 +141,8 @@ async fn rows_of(
                     found.theirs.extend(rows.theirs);
                 }
                 // More rows differ than was estimated: once more, with twice as many cells.
-                (None, Some(_)) if of.cells * 2 <= MOST_CELLS => {
-                    open.push((n, SketchOf { cells: of.cells * 2, ..of }));
+                (None, Some(_)) if tries > 0 => {
+                    open.push((n, tries - 1, SketchOf { cells: of.cells * 2, ..of }));
                 }
                 (_, found) => *found = None,
             }
