@@ -41,8 +41,14 @@ pub fn kind(kind: Kind) -> Option<&'static str> {
 
 /// What taking a sync back would do.
 pub fn undo(target: &str, back: u64, gone: u64) -> String {
-    let back = format::counted(back, "row", "rows");
-    format!("Brings {back} of {target} back as before and removes the {} that came.", format::count(gone))
+    let rows = |number| format::counted(number, "row", "rows");
+    match (back, gone) {
+        (_, 0) => format!("Brings {} of {target} back as before.", rows(back)),
+        (0, _) => format!("Removes {} that came to {target}.", rows(gone)),
+        _ => {
+            format!("Brings {} of {target} back as before and removes {} that came.", rows(back), rows(gone))
+        }
+    }
 }
 
 /// Between the two names, for who does not see the arrow.

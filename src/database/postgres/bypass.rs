@@ -65,7 +65,7 @@ impl Bypass {
     ) -> Result<(), DatabaseError> {
         self.look(connection, tables).await?;
         let text = match self.rights.mode {
-            // Triggers do not fire and foreign keys are not enforced row by row: they are checked whole at the end.
+            // Triggers do not fire and foreign keys are not enforced row by row: they are checked at the end.
             Mode::Replica => "set local session_replication_role = replica",
             // What waited for the commit would stand in the way of putting foreign keys back.
             Mode::Owner => "set constraints all immediate",

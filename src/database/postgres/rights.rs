@@ -65,9 +65,7 @@ impl Rights {
     /// How triggers and foreign keys are kept out of the way.
     pub(super) fn way(&self) -> &'static str {
         match self.mode {
-            Mode::Replica => {
-                "replica role: triggers are off, foreign keys are checked whole before the commit"
-            }
+            Mode::Replica => "replica role: triggers are off, foreign keys are checked before the commit",
             Mode::Owner => {
                 "owner of the tables: triggers and foreign keys of the tables that are written are taken off and put back before the commit, and readers of those wait for it"
             }
