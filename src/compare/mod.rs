@@ -20,8 +20,7 @@ use crate::database::{DatabaseError, Snapshot};
 use crate::model::{Comparison, Fingerprint, TableDigest};
 
 pub(crate) use estimate::Estimate;
-pub(crate) use reading::ReadingError;
-pub(crate) use reading::Readings;
+pub(crate) use reading::{ReadingError, Readings};
 pub(crate) use sketch::{Difference, Sketch, cells_for};
 
 /// Tables read at the same time.

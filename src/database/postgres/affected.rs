@@ -37,7 +37,7 @@ impl Affected<'_> {
             return Reach::Everywhere;
         }
         // The keys of a partition are about a part of the staged rows only.
-        match self.of(&key.child_root) {
+        match self.place(&key.child_root).map(|at| &self.targets[at]) {
             None => Reach::Nowhere,
             Some(child)
                 if child.comes_in_few
@@ -58,10 +58,6 @@ impl Affected<'_> {
             && parent.table.name == key.parent
             && !parent.key.is_empty()
             && key.parent_columns.iter().all(|column| parent.key.iter().any(|(name, _)| name == column))
-    }
-
-    fn of(&self, table: &TableName) -> Option<&Target> {
-        self.place(table).map(|at| &self.targets[at])
     }
 
     fn place(&self, table: &TableName) -> Option<usize> {

@@ -36,7 +36,7 @@ pub(in super::super) async fn offer(
 ) -> Result<Answer, SyncError> {
     let progress = &session.progress;
     if !line.calls() {
-        expect(&mut line, |ask| matches!(ask, Ask::Begin).then_some(())).await?;
+        let Ask::Begin = line.hear().await? else { return Err(line.nonsense(&"a message out of order")) };
     }
     let catalog = serde_json::to_string(snapshot.catalog()).expect("plain data has a JSON form");
     line.say(&Offer::Catalog(catalog)).await?;
@@ -58,7 +58,7 @@ pub(in super::super) async fn offer(
     let sums = sums.map(|it| Sum { rows: it.digest.rows, hash: it.hash, is_long: it.is_long });
     line.say(&Offer::Sums(sums.collect())).await?;
 
-    let wanted = match narrow(session, &mut line, &readings).await? {
+    let wanted = match narrow(&mut line, &readings).await? {
         Narrowed::Wanted(wanted) => wanted,
         Narrowed::Everything(reason) => return everything(session, &mut line, spool, reason).await,
     };
@@ -89,14 +89,12 @@ enum Narrowed {
 }
 
 /// Answers until the target knows which rows it lacks.
-async fn narrow(session: &Session, line: &mut Line<'_>, readings: &Readings) -> Result<Narrowed, SyncError> {
+async fn narrow(line: &mut Line<'_>, readings: &Readings) -> Result<Narrowed, SyncError> {
     let kept = |cause: std::io::Error| at_backup(ReadingError::from(cause));
     let tables = readings.tables.len();
     let mut wanted: Vec<Wanted> = Vec::new();
     loop {
-        let ask = line.hear::<Ask>().await?;
-        session.progress.touch();
-        match ask {
+        match line.hear::<Ask>().await? {
             Ask::Estimates(asked) if asked.iter().all(|(table, _)| *table < tables) => {
                 let mut estimates = Vec::with_capacity(asked.len());
                 for (table, rows) in asked {
@@ -145,11 +143,6 @@ async fn everything(
         status.reason = reason;
     });
     Ok(Answer::Everything(spool))
-}
-
-async fn expect<T>(line: &mut Line<'_>, wanted: impl FnOnce(Ask) -> Option<T>) -> Result<T, SyncError> {
-    let ask = line.hear::<Ask>().await?;
-    wanted(ask).ok_or_else(|| line.nonsense(&"a message out of order"))
 }
 
 /// Only tables and columns of our own catalog are read.
