@@ -350,6 +350,38 @@ async fn a_role_that_may_not_make_tables_is_told_every_grant() {
     south.terminate().await;
 }
 
+/// Its key can be put back when the first partition and the parent are there, and holds no longer when the last one comes.
+#[tokio::test]
+async fn a_partition_that_comes_late_is_held_to_its_foreign_key() {
+    for (placed_at, is_refused) in [(1, false), (2, true)] {
+        let (source, target) = support::databases("empty", "empty").await;
+        source
+            .execute(&format!(
+                "create table place (id int primary key);
+                 create table visit (at int not null, place int references place) partition by list (at);
+                 create table a_visit partition of visit for values in (1);
+                 create table z_visit partition of visit for values in (2);
+                 create table street (id int primary key);
+                 insert into place values (1); insert into street values (1);
+                 set session_replication_role = replica;
+                 insert into visit values (1, 1), (2, {placed_at})"
+            ))
+            .await;
+        let (_north, south) = nodes(&source, &target).await;
+
+        let status = south.sync("pull", "north", &initialise()).await;
+
+        if is_refused {
+            assert_eq!(status.error.as_ref().map(|error| error.code), Some(Code::ForeignKey), "{status:?}");
+            assert_eq!(things(&target).await, 0);
+        } else {
+            assert_eq!(status.phase, Phase::Verified, "{:?}", status.error);
+            support::assert_same_rows(&source, &target).await;
+            assert_eq!(keys(&source).await, keys(&target).await);
+        }
+    }
+}
+
 /// Beside a table that is made, of whose rows nothing is staged.
 #[tokio::test]
 async fn a_conflict_in_a_table_that_was_there_is_named_too() {

@@ -139,7 +139,8 @@ impl Bypass {
     ) -> Result<Vec<String>, DatabaseError> {
         let touched = &affected.names();
         if self.rights.mode != Mode::Replica {
-            let asked = self.keys.drain(..).filter(|key| key.is_valid && key.is_readable);
+            let asked = self.keys.drain(..);
+            let asked = asked.filter(|key| key.is_valid && key.is_readable && !rebuild.has_proven(key));
             let mut found = foreign_keys::sentences(connection, &asked.collect::<Vec<_>>()).await?;
             found.extend(foreign_keys::orphans_beside_checks(connection, touched).await?);
             if !found.is_empty() {

@@ -32,10 +32,12 @@ use crate::model::{ConflictPolicy, SessionId};
 /// Whole tables meet whole tables here, often with statistics of a time when the target was empty. Then the planner
 /// takes a nested loop whose inner scan also walks over the rows that the very statement is inserting: quadratic,
 /// 9 minutes and more for a million rows that a hash join places in seconds.
-pub(super) const SETTINGS: [&str; 5] = [
+pub(super) const SETTINGS: [&str; 6] = [
     "set local enable_nestloop = off",
     "set local work_mem = '64MB'",
     "set local jit = off",
+    // After many writes no page is known to be visible to all: an index alone answers nothing any more.
+    "set local enable_indexonlyscan = off",
     // An index that is built again sorts in memory, by more than one process where the server has one to spare.
     "set local maintenance_work_mem = '256MB'",
     "set local default_tablespace = ''",
@@ -164,10 +166,13 @@ impl PostgresMerge {
         self.direct.get(index).is_some_and(Option::is_some)
     }
 
-    /// For a table whose rows go straight in. Those before it are complete.
+    /// For a table whose rows go straight in.
     pub(super) async fn loader(&mut self, index: usize) -> Result<Option<DirectLoader<'_>>, DatabaseError> {
+        let has_rows = |(direct, _): &(&Option<u64>, _)| direct.is_some_and(|rows| rows > 0);
+        let there: Vec<&TableName> =
+            self.direct.iter().zip(&self.names).filter(has_rows).map(|(_, name)| name).collect();
+        self.rebuild.put_back_others(&mut self.connection, &self.names[index], &there).await?;
         let Some(loaded) = self.direct.get_mut(index).and_then(Option::as_mut) else { return Ok(None) };
-        self.rebuild.put_back_others(&mut self.connection, &self.names[index]).await?;
         Ok(Some(DirectLoader::new(
             &self.targets[index],
             &mut self.connection,
@@ -241,9 +246,6 @@ impl Merge for PostgresMerge {
 
     async fn orphans(&mut self, touched: &[usize]) -> Result<Vec<String>, DatabaseError> {
         self.plan_for(false).await?;
-        // After so many writes no page is known to be visible to all: an index alone answers nothing any more.
-        run(&mut self.connection, "prepare to check foreign keys", "set local enable_indexonlyscan = off")
-            .await?;
         let affected =
             Affected { targets: &self.targets, touched, deleted: &self.deleted, beyond: self.beyond };
         let found = self.bypass.orphans(&mut self.connection, &mut self.rebuild, &affected).await?;

@@ -11,7 +11,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use super::super::DatabaseError;
 use super::error::doing;
 use super::foreign_keys::{Key, Remade};
-use crate::catalog::{Table, TableName};
+use crate::catalog::{self, Table, TableName};
 use crate::sql::{Definition, Ident, Literal, Sql, sql};
 
 /// What has been taken off so far.
@@ -19,15 +19,20 @@ use crate::sql::{Definition, Ident, Literal, Sql, sql};
 pub(super) struct Rebuild {
     /// By table.
     indexes: Vec<(TableName, Sql)>,
-    foreign_keys: Vec<ForeignKey>,
     /// Tables whose indexes could not be built before the others were there.
     late: Vec<TableName>,
+    foreign_keys: Vec<ForeignKey>,
+    /// Those that were put back while more rows were on their way, and so are proven.
+    back: Vec<ForeignKey>,
 }
 
 struct ForeignKey {
     name: String,
     child: TableName,
     child_partitioned: bool,
+    parent: TableName,
+    /// Rows contradicted it before the others were there.
+    is_late: bool,
     definition: Definition,
     comment: Option<String>,
 }
@@ -38,6 +43,8 @@ impl ForeignKey {
             name: key.name.clone(),
             child: key.child.clone(),
             child_partitioned: key.child_partitioned,
+            parent: key.parent.clone(),
+            is_late: false,
             definition: key.definition.clone(),
             comment: key.comment.clone(),
         }
@@ -57,9 +64,14 @@ impl ForeignKey {
         sql("alter table {} add constraint {} {}", &[&relation, &name, &self.definition])
     }
 
-    fn say(&self) -> Option<Sql> {
-        let comment = Literal(self.comment.as_ref()?);
-        Some(sql("comment on constraint {} on {} is {}", &[&Ident(&self.name), &self.child, &comment]))
+    async fn comment(&self, connection: &mut PgConnection) -> Result<(), DatabaseError> {
+        let Some(comment) = &self.comment else { return Ok(()) };
+        let (name, comment) = (Ident(&self.name), Literal(comment));
+        run(connection, sql("comment on constraint {} on {} is {}", &[&name, &self.child, &comment])).await
+    }
+
+    fn remade(self, is_proven: bool) -> Remade {
+        Remade { child: self.child, name: self.name, is_proven }
     }
 }
 
@@ -81,10 +93,13 @@ impl Rebuild {
                 name: row.get("name"),
                 child: TableName::new(row.get::<String, _>("schema"), row.get::<String, _>("child")),
                 child_partitioned: false,
+                parent: table.clone(),
+                is_late: false,
                 definition: Definition(row.get("definition")),
                 comment: None,
             };
             run(connection, key.drop()).await?;
+            self.back.retain(|back| (&back.child, &back.name) != (&key.child, &key.name));
             self.foreign_keys.push(key);
         }
         for row in &indexes {
@@ -114,11 +129,13 @@ impl Rebuild {
     }
 
     /// A foreign key of a table that was just made: it comes with the others, when the rows are there.
-    pub(super) fn remember_new(&mut self, child: &Table, name: &str, definition: &Sql) {
+    pub(super) fn remember_new(&mut self, child: &Table, key: &catalog::ForeignKey, definition: &Sql) {
         self.foreign_keys.push(ForeignKey {
-            name: name.to_owned(),
+            name: key.name.clone(),
             child: child.name.clone(),
             child_partitioned: child.partitioned,
+            parent: key.parent.clone(),
+            is_late: false,
             definition: Definition(definition.as_str().to_owned()),
             comment: None,
         });
@@ -129,29 +146,63 @@ impl Rebuild {
         self.indexes.retain(|(of, _)| of != table);
     }
 
-    /// Builds the indexes of all tables but `current` again, while more rows are on their way.
+    /// Makes ready for more rows of `current`, and puts back what belongs to the other `loaded` tables meanwhile: their
+    /// indexes, and the foreign keys between them.
     pub(super) async fn put_back_others(
         &mut self,
         connection: &mut PgConnection,
         current: &TableName,
+        loaded: &[&TableName],
     ) -> Result<(), DatabaseError> {
+        self.reopen(connection, current).await?;
         let waiting = self.indexes.iter().map(|(table, _)| table);
         let waiting: BTreeSet<TableName> =
             waiting.filter(|table| *table != current && !self.late.contains(table)).cloned().collect();
         for table in waiting {
-            run(connection, sql("savepoint early", &[])).await?;
-            match self.build(connection, &table).await {
-                Ok(()) => self.forget(&table),
-                // A row is in the way of one: they are built later, where the reason belongs.
-                Err(error) if error.is_about_a_row() => {
-                    run(connection, sql("rollback to early", &[])).await?;
-                    self.late.push(table);
-                }
-                Err(error) => return Err(error),
+            match tried(connection, async |it| self.build(it, &table).await).await? {
+                true => self.forget(&table),
+                // They are built later, where the reason belongs.
+                false => self.late.push(table),
             }
-            run(connection, sql("release early", &[])).await?;
+        }
+        let is_there = |table: &TableName| {
+            table != current && loaded.contains(&table) && self.indexes.iter().all(|(of, _)| of != table)
+        };
+        let ready = |key: &mut ForeignKey| !key.is_late && is_there(&key.child) && is_there(&key.parent);
+        let ready: Vec<ForeignKey> = self.foreign_keys.extract_if(.., ready).collect();
+        for mut key in ready {
+            match tried(connection, async |it| run(it, key.add()).await).await? {
+                true => {
+                    key.comment(connection).await?;
+                    self.back.push(key);
+                }
+                false => {
+                    key.is_late = true;
+                    self.foreign_keys.push(key);
+                }
+            }
         }
         Ok(())
+    }
+
+    /// More rows come into `child`: no key of its own may stand in their way, or hold unproven.
+    async fn reopen(
+        &mut self,
+        connection: &mut PgConnection,
+        child: &TableName,
+    ) -> Result<(), DatabaseError> {
+        let again: Vec<ForeignKey> = self.back.extract_if(.., |key| key.child == *child).collect();
+        for mut key in again {
+            run(connection, key.drop()).await?;
+            key.is_late = true;
+            self.foreign_keys.push(key);
+        }
+        Ok(())
+    }
+
+    /// The key is in its place again, and holds.
+    pub(super) fn has_proven(&self, key: &Key) -> bool {
+        self.back.iter().any(|back| (&back.child, &back.name) == (&key.child, &key.name))
     }
 
     /// Builds the indexes of `table` again; a value that stands twice in a unique one is an error.
@@ -179,30 +230,43 @@ impl Rebuild {
         &mut self,
         connection: &mut PgConnection,
     ) -> Result<Vec<Remade>, DatabaseError> {
-        let mut remade = Vec::with_capacity(self.foreign_keys.len());
+        let mut remade: Vec<Remade> = self.back.drain(..).map(|key| key.remade(true)).collect();
         for key in self.foreign_keys.drain(..) {
             let add = key.add();
-            run(connection, sql("savepoint foreign_key", &[])).await?;
-            let is_proven = match run(connection, add.clone()).await {
-                Ok(()) => true,
-                // PostgreSQL makes no key of a partitioned table without the proof: then its own words must do.
-                Err(DatabaseError::Statement { sqlstate, .. })
-                    if sqlstate == "23503" && !key.child_partitioned =>
-                {
-                    run(connection, sql("rollback to foreign_key", &[])).await?;
+            let is_proven = if key.child_partitioned {
+                // PostgreSQL makes none of a partitioned table without the proof: then its own words must do.
+                run(connection, add).await?;
+                true
+            } else {
+                let is_proven = tried(connection, async |it| run(it, add.clone()).await).await?;
+                if !is_proven {
                     run(connection, sql("{} not valid", &[&add])).await?;
-                    false
                 }
-                Err(error) => return Err(error),
+                is_proven
             };
-            run(connection, sql("release foreign_key", &[])).await?;
-            if let Some(comment) = key.say() {
-                run(connection, comment).await?;
-            }
-            remade.push(Remade { child: key.child, name: key.name, is_proven });
+            key.comment(connection).await?;
+            remade.push(key.remade(is_proven));
         }
         Ok(remade)
     }
+}
+
+/// Does `what` unless a row is in its way: then nothing of it has happened, and this is false.
+async fn tried(
+    connection: &mut PgConnection,
+    what: impl AsyncFnOnce(&mut PgConnection) -> Result<(), DatabaseError>,
+) -> Result<bool, DatabaseError> {
+    run(connection, sql("savepoint tried", &[])).await?;
+    let done = match what(&mut *connection).await {
+        Ok(()) => true,
+        Err(error) if error.is_about_a_row() => {
+            run(connection, sql("rollback to tried", &[])).await?;
+            false
+        }
+        Err(error) => return Err(error),
+    };
+    run(connection, sql("release tried", &[])).await?;
+    Ok(done)
 }
 
 fn quoted(table: &TableName) -> String {

@@ -29,7 +29,7 @@ impl PostgresMerge {
         let now = catalog::read(&mut connection).await?;
         let mut rebuild = Rebuild::default();
         for (table, key, definition) in initialise::foreign_keys(making) {
-            rebuild.remember_new(table, &key.name, &definition);
+            rebuild.remember_new(table, key, &definition);
         }
         let (mut tables, mut targets, mut direct) = (Vec::new(), Vec::new(), Vec::new());
         for staged in staged {
