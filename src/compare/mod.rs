@@ -3,6 +3,7 @@
 mod estimate;
 mod reading;
 mod scratch;
+mod since;
 mod sketch;
 
 use std::collections::{BTreeMap, HashSet};
@@ -16,11 +17,12 @@ use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use crate::archive::{TableHasher, hex};
 use crate::catalog::{Table, TableName};
 use crate::clock::now_us;
-use crate::database::{DatabaseError, Snapshot};
+use crate::database::{DatabaseError, RowStream, Snapshot};
 use crate::model::{Comparison, Fingerprint, TableDigest};
 
 pub(crate) use estimate::Estimate;
 pub(crate) use reading::{ReadingError, Readings};
+pub(crate) use since::{Stayed, digests_since};
 pub(crate) use sketch::{Difference, Sketch, cells_for};
 
 /// Tables read at the same time.
@@ -116,13 +118,17 @@ async fn digest(
     table: &Table,
     columns: &[String],
 ) -> Result<TableDigest, DatabaseError> {
-    let mut rows = snapshot.rows(table, columns).await?;
+    let (rows, hash) = sum(snapshot.rows(table, columns).await?, table, columns).await?;
+    Ok(TableDigest { name: table.name.to_string(), rows, hash: hex(hash) })
+}
+
+/// How many rows there are, and the sum of their hashes.
+async fn sum(mut rows: RowStream, table: &Table, columns: &[String]) -> Result<(u64, u128), DatabaseError> {
     let mut hasher = TableHasher::new(columns);
     while let Some(chunk) = rows.try_next().await? {
         hasher.update(&chunk).map_err(|cause| unreadable(&table.name, &cause))?;
     }
-    let (rows, hash) = hasher.finish();
-    Ok(TableDigest { name: table.name.to_string(), rows, hash: hex(hash) })
+    Ok(hasher.finish())
 }
 
 fn unreadable(table: &TableName, cause: &impl fmt::Display) -> DatabaseError {

@@ -16,7 +16,7 @@ use super::scratch::{Place, Scratch};
 use super::{Estimate, READERS, RowId, RowIds, Selected, Sketch, Slice, unreadable};
 use crate::archive::{LONGEST_ROW, RowHasher, Rows, TableHasher, TooLong, hex};
 use crate::catalog::TableName;
-use crate::database::{DatabaseError, RowStream, Snapshot};
+use crate::database::{DatabaseError, Moment, RowStream, Snapshot};
 use crate::model::TableDigest;
 
 /// So much text is kept of all tables together: what it takes on disk for a moment, whatever the database's size.
@@ -74,6 +74,10 @@ impl Readings {
             .collect();
         let tables = stream::iter(readers).buffered(READERS).try_collect().await?;
         Ok(Self { snapshot, scratch, tables })
+    }
+
+    pub(crate) fn moment(&self) -> Moment {
+        self.snapshot.moment()
     }
 
     /// What tells about how many rows differ, for a table that has up to `rows` rows on both sides together.

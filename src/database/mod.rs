@@ -212,9 +212,23 @@ pub(crate) enum View<'a> {
     Like(&'a Scope),
 }
 
+/// When a snapshot was taken, as its database counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Moment(String);
+
+/// What has happened to a table since a moment.
+pub(crate) struct Since {
+    /// Its rows now.
+    pub rows: u64,
+    /// Those of them that were written since, as `Snapshot::rows` gives them.
+    pub written: RowStream,
+}
+
 /// A consistent view of a database, or of a part of it.
 #[async_trait]
 pub(crate) trait Snapshot: Send + Sync {
+    fn moment(&self) -> Moment;
+
     /// The tables that are seen; the others are among the skipped ones.
     fn catalog(&self) -> &Catalog;
 
@@ -226,6 +240,11 @@ pub(crate) trait Snapshot: Send + Sync {
 
     /// The named columns of a table in canonical COPY text, in no particular order.
     async fn rows(&self, table: &Table, columns: &[String]) -> Result<RowStream, DatabaseError>;
+
+    /// What has been written to a table that this snapshot sees whole. Rows of transactions that were under way at the
+    /// moment may be missing.
+    async fn since(&self, moment: &Moment, table: &Table, columns: &[String])
+    -> Result<Since, DatabaseError>;
 
     async fn sequences(&self) -> Result<Vec<SequenceValue>, DatabaseError>;
 

@@ -17,6 +17,7 @@ mod source;
 mod supervise;
 mod target;
 mod undo;
+mod verify;
 
 use std::sync::Arc;
 

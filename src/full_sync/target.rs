@@ -6,12 +6,12 @@ use super::additive;
 use super::delta::{self, Difference};
 use super::line::Line;
 use super::session::{Outcome, Session};
+use super::verify::verify;
 use super::{preview, undo};
 use crate::archive::{ArchiveReader, Spool};
 use crate::catalog::TableName;
 use crate::clock::now_us;
-use crate::compare;
-use crate::database::{DatabaseError, LARGE_OBJECTS, Usage, View};
+use crate::database::{DatabaseError, LARGE_OBJECTS, Usage};
 use crate::model::{
     Kind, Phase, Relation, RowErrors, Step, SyncError, SyncResult, TableDigest, TableState, text,
 };
@@ -98,13 +98,13 @@ pub(super) async fn restore(
     let mut staged = restore::stage(database, &session.id, &plan, archive, usage, progress)
         .await
         .map_err(at(Step::Convert))?;
-    let mut equal = Vec::new();
+    let (mut equal, mut stays) = (Vec::new(), None);
     if let Some(difference) = difference {
         staged.totals.archive_bytes += difference.bytes;
         equal = difference.equal.into_iter().map(|(_, digest)| digest).collect();
-        restore::complete(&plan, &mut staged, &difference.readings, difference.parts, progress)
-            .await
-            .map_err(at(Step::Convert))?;
+        let complete =
+            restore::complete(&plan, &mut staged, &difference.readings, difference.parts, progress);
+        stays = Some(complete.await.map_err(at(Step::Convert))?);
     }
     if !options.rows.is_empty() {
         restore::choose(&plan, &mut staged, &options.rows).await.map_err(at(Step::Convert))?;
@@ -137,7 +137,7 @@ pub(super) async fn restore(
         database.raise_sequences(&session.id, &staged.sequences).await.map_err(at(Step::Verify))?;
     let stale = stale(session, &plan, &merged, &staged.sums).await.map_err(at(Step::Verify))?;
     if options.verify {
-        verify(session, &plan, &merged, equal, &mut result).await?;
+        verify(session, &plan, &merged, stays, equal, &mut result).await?;
     } else {
         result.relation =
             Relation::Unverified { reason: "The comparison after the commit was switched off.".to_owned() };
@@ -198,124 +198,6 @@ fn result(plan: &Plan, merged: &Merged, staged: &Staged, equal: &[TableDigest]) 
     }
 }
 
-/// Compares the two databases, each read anew: the source in the snapshot that was synced, the target as it is now. Of
-/// the tables that were found `equal` nothing was written, and they have just been read.
-async fn verify(
-    session: &Session,
-    plan: &Plan,
-    merged: &Merged,
-    equal: Vec<TableDigest>,
-    result: &mut SyncResult,
-) -> Result<(), SyncError> {
-    let progress = &session.progress;
-    let tables = result.tables;
-    progress.enter(Step::Verify, "Reads both databases once more");
-    progress.step(Step::Verify, 0, Some(tables));
-    let mut ours = digests_now(session, plan).await.map_err(at(Step::Verify))?;
-    ours.extend(equal);
-    progress.enter(Step::Verify, "Waits for the source's own comparison");
-    let theirs = session.source_digests().await;
-
-    let comparison = compare::compare(&session.peer, &ours, &theirs);
-    result.relation = match session.progress.status().options.rows.len() {
-        0 => relation(&ours, &theirs, merged),
-        rows => Relation::Chosen { rows: rows as u64 },
-    };
-    result.differing.clone_from(&comparison.differing);
-    // What was found out about a part says nothing of the databases.
-    if result.part.is_none() {
-        session.node.store.save_comparison(&comparison).await.map_err(at(Step::Verify))?;
-        result.source = Some(comparison.remote);
-        result.target = Some(comparison.local);
-    }
-    match &result.relation {
-        Relation::Identical => {
-            let tables = text::counted(tables, "table", "tables");
-            progress.info(
-                Step::Verify,
-                format!("Identical: {tables}, {}", text::counted(result.rows, "row", "rows")),
-            );
-        }
-        Relation::Contains { target_only_rows } => progress.info(
-            Step::Verify,
-            format!(
-                "Every row of the source is there; {} of the target's own were kept",
-                text::counted(*target_only_rows, "row", "rows")
-            ),
-        ),
-        Relation::Unverified { reason } => progress.warn(Step::Verify, reason),
-        Relation::Except { .. } | Relation::Chosen { .. } | Relation::Restored => {}
-    }
-    progress.step(Step::Verify, tables, Some(tables));
-    progress.done(Step::Verify, "Compared");
-    Ok(())
-}
-
-/// The tables of the plan as they are now. Of a table of which only some rows of a part were compared, the same part is
-/// read again; of the others everything, the rows outside of the part among the target's own.
-async fn digests_now(session: &Session, plan: &Plan) -> Result<Vec<TableDigest>, DatabaseError> {
-    let (progress, database) = (&session.progress, &session.node.database);
-    let scope = progress.status().options.scope;
-    let selected = plan.incoming.iter().map(|incoming| (incoming.table.clone(), incoming.columns.clone()));
-    let in_part = plan.incoming.iter().map(|incoming| incoming.partial && scope.chooses_rows());
-    let (part, whole): (Vec<_>, Vec<_>) = selected.zip(in_part).partition(|(_, in_part)| *in_part);
-    let mut digests = Vec::with_capacity(plan.incoming.len());
-    for (tables, view) in [(whole, View::Everything), (part, View::Like(&scope))] {
-        if !tables.is_empty() {
-            let selected: Vec<compare::Selected> = tables.into_iter().map(|(selected, _)| selected).collect();
-            let (before, all) = (digests.len(), Some(plan.incoming.len() as u64));
-            let done = |done: usize| progress.step(Step::Verify, (before + done) as u64, all);
-            let snapshot = database.snapshot(&session.id, view).await?;
-            digests.extend(compare::digests(&*snapshot, &selected, done).await?);
-        }
-    }
-    let place = |digest: &TableDigest| {
-        plan.incoming.iter().position(|incoming| incoming.table.name.to_string() == digest.name)
-    };
-    digests.sort_by_key(place);
-    Ok(digests)
-}
-
-/// Equal digests prove equality. Where the target kept rows of its own, its hash must be greater by just theirs, and
-/// where references were repointed to them, by what that has changed; a table without a key is then proven by its count,
-/// and by the row-for-row check inside the transaction. Anything else is a difference that nobody can explain.
-fn relation(ours: &[TableDigest], theirs: &[TableDigest], merged: &Merged) -> Relation {
-    let differing = compare::differing(ours, theirs);
-    let own_rows = merged.sum(|counts| counts.target_only);
-    let unexplained: Vec<&String> = differing
-        .iter()
-        .filter(|name| {
-            let at = |digests: &[TableDigest]| digests.iter().position(|digest| digest.name == **name);
-            let (Some(here), Some(there)) = (at(ours), at(theirs)) else { return true };
-            let Some(counts) = merged.tables.get(here) else { return true };
-            let (theirs, ours, left_out) = (&theirs[there], &ours[here], counts.left_out);
-            (counts.target_only, left_out.0, counts.repointed.0) == (0, 0, 0)
-                || match counts.target_only_hash.or((counts.target_only == 0).then_some(0)) {
-                    Some(hash) => {
-                        let own = (counts.target_only, hash.wrapping_add(counts.repointed.1));
-                        compare::with_and_without(theirs, own, left_out).as_ref() != Some(ours)
-                    }
-                    None => theirs.rows + counts.target_only - left_out.0 != ours.rows,
-                }
-        })
-        .collect();
-    if !unexplained.is_empty() {
-        let names: Vec<&str> = unexplained.iter().map(|name| name.as_str()).collect();
-        return Relation::Unverified {
-            reason: format!(
-                "After the commit these tables differ from the source: {}. Another program may have written to them since; compare again.",
-                names.join(", ")
-            ),
-        };
-    }
-    let left_out = merged.sum(|counts| counts.left_out.0);
-    if left_out > 0 {
-        let repointed = merged.sum(|counts| counts.repointed.0);
-        return Relation::Except { left_out, repointed, target_only_rows: own_rows };
-    }
-    if own_rows == 0 { Relation::Identical } else { Relation::Contains { target_only_rows: own_rows } }
-}
-
 fn outcome(result: SyncResult) -> Outcome {
     let (phase, mut message) = match &result.relation {
         Relation::Identical => {
@@ -353,6 +235,6 @@ fn outcome(result: SyncResult) -> Outcome {
 }
 
 /// For `map_err`: the room's error becomes the user's, with its step.
-fn at<E: Into<SyncError>>(step: Step) -> impl FnOnce(E) -> SyncError {
+pub(super) fn at<E: Into<SyncError>>(step: Step) -> impl FnOnce(E) -> SyncError {
     move |error| error.into().at(step)
 }

@@ -2,6 +2,7 @@
 
 use super::{Plan, RestoreError, Staged};
 use crate::compare::{Readings, RowId};
+use crate::database::Moment;
 use crate::model::Step;
 use crate::progress::Progress;
 
@@ -18,6 +19,15 @@ pub(crate) struct Outdated {
     /// The place of the table among those that were read.
     pub table: usize,
     pub rows: Vec<RowId>,
+}
+
+/// What stays of the target's tables, when only the rows that differ are written.
+#[derive(Debug)]
+pub(crate) struct Stays {
+    /// When they were read.
+    pub moment: Moment,
+    /// The rows of each that are not outdated, and the sum of their hashes; None where the whole table came.
+    pub tables: Vec<Option<(u64, u128)>>,
 }
 
 /// Says which sections hold only a part. The archive must hold just the tables that were asked for.
@@ -39,15 +49,20 @@ pub(crate) async fn complete(
     readings: &Readings,
     parts: Vec<Part>,
     progress: &Progress,
-) -> Result<(), RestoreError> {
+) -> Result<Stays, RestoreError> {
+    let mut stays = Stays { moment: readings.moment(), tables: Vec::with_capacity(parts.len()) };
     for (index, part) in parts.into_iter().enumerate() {
         let (mut rows, mut hash) = staged.sums[index];
+        let mut stay = None;
         if let Some(outdated) = part.outdated {
             let reading = &readings.tables[outdated.table];
             let (gone_rows, gone_hash) = stage_outdated(staged, index, readings, outdated, progress).await?;
-            rows += reading.digest.rows - gone_rows;
-            hash = hash.wrapping_add(reading.hash).wrapping_sub(gone_hash);
+            let (stay_rows, stay_hash) =
+                *stay.insert((reading.digest.rows - gone_rows, reading.hash.wrapping_sub(gone_hash)));
+            rows += stay_rows;
+            hash = hash.wrapping_add(stay_hash);
         }
+        stays.tables.push(stay);
         if (rows, hash) != part.source {
             return Err(RestoreError::Unequal {
                 table: plan.incoming[index].table.name.clone(),
@@ -57,7 +72,7 @@ pub(crate) async fn complete(
         staged.sums[index] = part.source;
     }
     progress.info(Step::Convert, "What was kept and what came add up to exactly what the source has");
-    Ok(())
+    Ok(stays)
 }
 
 /// How many rows there were, and the sum of their hashes.

@@ -153,6 +153,53 @@ async fn kept_rows_are_proven_and_mirrored_ones_go() {
     support::assert_same_rows(&source, &target).await;
 }
 
+/// What stays was read before, and the server tells which rows are newer.
+#[tokio::test]
+async fn the_proof_reads_only_what_was_written_since() {
+    let (source, target) = large().await;
+    let (_north, south) = nodes(&source, &target).await;
+    source.execute("update item set price = -1 where id % 1000 = 0").await;
+    target.execute("insert into item values (90001, 'only here', 1)").await;
+
+    let status = south.sync_by("delta", "pull", "north", &SyncOptions::default()).await;
+
+    assert_delta(&status);
+    assert_eq!(status.result.unwrap().relation, Relation::Contains { target_only_rows: 1 });
+    let log = south.detail(status.session_id.as_str()).await.log;
+    let read = "20 of 20,001 rows were written since both databases were read, and are read again";
+    assert!(log.iter().any(|line| line.text == read), "{log:#?}");
+}
+
+/// As late as can be: when every row has been compared, and before the proof.
+#[tokio::test]
+async fn the_proof_sees_what_happens_to_rows_that_should_have_stayed() {
+    for late in [
+        "update item set price = 0 where id = 3",
+        "delete from item where id = 3",
+        "delete from item where id = 3; insert into item values (90000, 'late', 1)",
+        "insert into item values (90000, 'late', 1)",
+    ] {
+        let (source, target) = large().await;
+        let (_north, south) = nodes(&source, &target).await;
+        source.execute("update item set price = -1 where id % 1000 = 0").await;
+        target
+            .execute(&format!(
+                "create function late() returns trigger language plpgsql set search_path = public as $$
+                 begin if new.id = 1000 then {late}; end if; return null; end $$;
+                 create constraint trigger late after update on item deferrable initially deferred
+                     for each row execute function late();
+                 alter table item enable always trigger late"
+            ))
+            .await;
+
+        let status = south.sync_by("delta", "pull", "north", &SyncOptions::default()).await;
+
+        assert_eq!(status.phase, Phase::Completed, "{late}: {status:#?}");
+        let Relation::Unverified { reason } = status.result.unwrap().relation else { panic!("{late}") };
+        assert!(reason.contains("public.item"), "{reason}");
+    }
+}
+
 #[tokio::test]
 async fn a_row_of_many_megabytes_makes_its_table_travel_whole() {
     let (source, target) = large().await;

@@ -11,16 +11,17 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::super::{DatabaseError, Exporter, RowStream, Snapshot, View};
+use super::super::{DatabaseError, Exporter, Moment, RowStream, Since, Snapshot, View};
 use super::connect::Connector;
 use super::error::{doing, failed};
 use super::scope::{self, Chosen, Rule};
+use super::set_aside::of;
 use super::{catalog, export, large_values, locks, preflight, sequences};
 use crate::archive::SequenceValue;
 use crate::catalog::{Catalog, Finding, LEFT_OUT, Table, TableName};
 use crate::config::ScopeSettings;
 use crate::model::SessionId;
-use crate::sql::{Literal, names, sql};
+use crate::sql::{Literal, Sql, names, sql};
 
 /// The server sends one message a row; they are gathered into chunks of this size, in bytes.
 const CHUNK: usize = 256 * 1024;
@@ -33,6 +34,8 @@ pub(super) struct PostgresSnapshot {
     session: SessionId,
     /// As `pg_export_snapshot()` named it.
     id: String,
+    /// The first transaction that is later than all it sees.
+    moment: Moment,
     catalog: Catalog,
     pg_bin: Option<PathBuf>,
     /// Keeps the snapshot importable; its transaction ends with it.
@@ -59,10 +62,11 @@ impl PostgresSnapshot {
     ) -> Result<Self, DatabaseError> {
         let mut holder = connector.open(session).await?;
         begin(&mut holder).await?;
-        let id: String = sqlx::query_scalar("select pg_export_snapshot()")
-            .fetch_one(&mut holder)
-            .await
-            .map_err(doing("export a snapshot"))?;
+        let (id, next): (String, String) =
+            sqlx::query_as("select pg_export_snapshot(), pg_snapshot_xmax(pg_current_snapshot())::text")
+                .fetch_one(&mut holder)
+                .await
+                .map_err(doing("export a snapshot"))?;
         let catalog = match catalog::read(&mut holder).await {
             Ok(catalog) => catalog,
             Err(error) => return Err(locks::named_after(error, &mut holder, &[]).await),
@@ -75,6 +79,7 @@ impl PostgresSnapshot {
             connector: connector.clone(),
             session: session.clone(),
             id,
+            moment: Moment(next),
             catalog,
             pg_bin,
             holder: Mutex::new(holder),
@@ -159,6 +164,28 @@ impl PostgresSnapshot {
             .map_err(doing("join the snapshot"))
     }
 
+    /// What `statement` gives, read on a connection of this snapshot that can read another table afterwards.
+    fn stream(&self, mut connection: PgConnection, statement: Sql, table: &TableName) -> RowStream {
+        let (name, idle) = (table.clone(), self.idle.clone());
+        in_background(|sender| async move {
+            let what = format!("read {name}");
+            let ended = match copy_out(&mut connection, statement.as_str(), what, &sender).await {
+                // Ends the reader's transaction, and with it the lock; the snapshot's holder keeps the snapshot.
+                Ok(Reached::End) => sqlx::query("commit")
+                    .execute(&mut connection)
+                    .await
+                    .map(|_| idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection))
+                    .map_err(doing("end a read")),
+                Ok(Reached::Middle) => Ok(()),
+                Err(error) => Err(locks::named_after(error, &mut connection, &[&name]).await),
+            };
+            if let Err(error) = ended {
+                // A reader that is gone needs no error.
+                sender.send(Err(error)).await.unwrap_or_default();
+            }
+        })
+    }
+
     /// The tables that the scope leaves out.
     fn left_out(&self) -> Vec<String> {
         let skipped = self.catalog.skipped.iter().filter(|skipped| skipped.reason == LEFT_OUT);
@@ -176,6 +203,10 @@ async fn begin(connection: &mut PgConnection) -> Result<(), DatabaseError> {
 
 #[async_trait]
 impl Snapshot for PostgresSnapshot {
+    fn moment(&self) -> Moment {
+        self.moment.clone()
+    }
+
     fn catalog(&self) -> &Catalog {
         &self.catalog
     }
@@ -194,7 +225,7 @@ impl Snapshot for PostgresSnapshot {
         {
             return self.chosen_rows(rule, table, columns).await;
         }
-        let mut connection = self.reader().await?;
+        let connection = self.reader().await?;
         // A partitioned root is read whole; of a table with children only its own rows, the children are tables too.
         // The plain form is the fastest, but knows neither partitions nor generated columns.
         let generated = |name: &String| table.column(name).is_some_and(|column| column.generated);
@@ -205,24 +236,31 @@ impl Snapshot for PostgresSnapshot {
         } else {
             sql("copy {} ({}) to stdout", &[&table.name, &names(columns)])
         };
-        let (name, idle) = (table.name.clone(), self.idle.clone());
-        Ok(in_background(|sender| async move {
-            let what = format!("read {name}");
-            let ended = match copy_out(&mut connection, statement.as_str(), what, &sender).await {
-                // Ends the reader's transaction, and with it the lock; the snapshot's holder keeps the snapshot.
-                Ok(Reached::End) => sqlx::query("commit")
-                    .execute(&mut connection)
-                    .await
-                    .map(|_| idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection))
-                    .map_err(doing("end a read")),
-                Ok(Reached::Middle) => Ok(()),
-                Err(error) => Err(locks::named_after(error, &mut connection, &[&name]).await),
-            };
-            if let Err(error) = ended {
-                // A reader that is gone needs no error.
-                sender.send(Err(error)).await.unwrap_or_default();
-            }
-        }))
+        Ok(self.stream(connection, statement, &table.name))
+    }
+
+    async fn since(
+        &self,
+        moment: &Moment,
+        table: &Table,
+        columns: &[String],
+    ) -> Result<Since, DatabaseError> {
+        let mut connection = self.reader().await?;
+        let relation = match table.partitioned {
+            true => sql("{}", &[&table.name]),
+            false => sql("only {}", &[&table.name]),
+        };
+        let rows: Result<i64, _> =
+            sqlx::query_scalar(sql("select count(*) from {}", &[&relation]).into_query())
+                .fetch_one(&mut connection)
+                .await;
+        let rows = rows.map_err(doing(format!("count the rows of {}", table.name)))?.unsigned_abs();
+        // A row carries the lower half of its transaction's number, which compares by its age.
+        let statement = sql(
+            "copy (select {} from {} t where age(t.xmin) between 0 and (select age({}::xid8::xid))) to stdout",
+            &[&of("t", columns), &relation, &Literal(&moment.0)],
+        );
+        Ok(Since { rows, written: self.stream(connection, statement, &table.name) })
     }
 
     async fn sequences(&self) -> Result<Vec<SequenceValue>, DatabaseError> {

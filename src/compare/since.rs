@@ -1,0 +1,41 @@
+//! Tables that were read before and have been written to since -> their digests now, without reading all of them again.
+//!
+//! A row keeps its version until it is written, and the database can tell which versions are newer than a reading. What
+//! the reading saw and nobody was to touch, and what has been written since, are together the whole table when its rows
+//! are as many: then their hashes add up to its hash.
+
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+
+use super::{READERS, Selected, sum};
+use crate::archive::hex;
+use crate::database::{DatabaseError, Moment, Snapshot};
+use crate::model::TableDigest;
+
+/// A table, and of what an earlier reading saw in it the number and the sum of hashes of those rows that have stayed.
+pub(crate) type Stayed = (Selected, (u64, u128));
+
+/// The digests, and how many rows were read for them. None for a table to which something else has happened too: it is
+/// to be read whole.
+pub(crate) async fn digests_since(
+    snapshot: &dyn Snapshot,
+    moment: &Moment,
+    tables: &[Stayed],
+) -> Result<Vec<(Option<TableDigest>, u64)>, DatabaseError> {
+    let readers: Vec<_> = tables.iter().map(|table| digest_since(snapshot, moment, table).boxed()).collect();
+    stream::iter(readers).buffered(READERS).try_collect().await
+}
+
+async fn digest_since(
+    snapshot: &dyn Snapshot,
+    moment: &Moment,
+    ((table, columns), stayed): &Stayed,
+) -> Result<(Option<TableDigest>, u64), DatabaseError> {
+    let since = snapshot.since(moment, table, columns).await?;
+    let (rows, hash) = sum(since.written, table, columns).await?;
+    let digest = (stayed.0 + rows == since.rows).then(|| TableDigest {
+        name: table.name.to_string(),
+        rows: since.rows,
+        hash: hex(stayed.1.wrapping_add(hash)),
+    });
+    Ok((digest, rows))
+}
