@@ -250,6 +250,11 @@ impl Snapshot for PostgresSnapshot {
             true => sql("{}", &[&table.name]),
             false => sql("only {}", &[&table.name]),
         };
+        // The map of pages that are visible to all is out of date where rows were written: an index alone is slow there.
+        sqlx::query("set local enable_indexonlyscan = off")
+            .execute(&mut connection)
+            .await
+            .map_err(doing("prepare to count rows"))?;
         let rows: Result<i64, _> =
             sqlx::query_scalar(sql("select count(*) from {}", &[&relation]).into_query())
                 .fetch_one(&mut connection)
