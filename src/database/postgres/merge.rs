@@ -84,10 +84,7 @@ impl PostgresMerge {
         }
         let tables: Vec<Table> = staged.iter().map(|staged| staged.incoming.table.clone()).collect();
         let bypass = Bypass::prepare(&mut connection, connector, &tables).await?;
-        let mut targets = Vec::with_capacity(staged.len());
-        for staged in staged {
-            targets.push(Target::new(&mut connection, staged).await?);
-        }
+        let targets = Target::all(&mut connection, staged).await?;
         let names = targets.iter().map(|target| target.table.name.clone()).collect();
         let fit = match bypass.may_load_unordered() {
             true => direct::fit(&mut connection, &targets).await?,

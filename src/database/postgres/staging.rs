@@ -1,6 +1,8 @@
 //! Staging: unlogged tables with the target's column types, filled by COPY, invisible to everybody else.
 
 use async_trait::async_trait;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 
 use super::super::{DatabaseError, Incoming, Loader, Merge, Staging, Usage};
@@ -155,24 +157,42 @@ impl PostgresStaging {
         self.merge.as_mut().ok_or_else(begun)
     }
 
-    /// Tells the planner what is staged. True when these are few beside a table that is known to be large.
-    async fn analyze(&self, staged: &Staged) -> Result<bool, DatabaseError> {
-        let Staged { incoming, stage, outdated, .. } = staged;
-        let what = || format!("analyze the staged rows of {}", incoming.table.name);
-        let mut rows = 0.0;
-        for table in [stage].into_iter().chain(outdated) {
-            sqlx::query(sql("analyze {}", &[table]).into_query())
-                .execute(&self.pool)
-                .await
-                .map_err(doing(what()))?;
-            let held: Result<f64, _> =
-                sqlx::query_scalar("select reltuples::float8 from pg_class where oid = $1::text::regclass")
-                    .bind(sql("{}", &[table]).as_str())
-                    .fetch_one(&self.pool)
-                    .await;
-            rows += held.map_err(doing(what()))?.max(0.0);
+    /// Tells the planner what is staged. For each table, whether that is little beside a table that is known to be large.
+    async fn analyze(&self) -> Result<Vec<bool>, DatabaseError> {
+        let places = (0..self.tables.len()).filter(|&index| !self.direct[index]);
+        let stages = places.flat_map(|index| {
+            let Staged { stage, outdated, .. } = &self.tables[index];
+            [stage].into_iter().chain(outdated).map(move |stage| (index, stage))
+        });
+        let counts: Vec<BoxFuture<'_, Result<(usize, f64), DatabaseError>>> = stages
+            .map(|(index, stage)| async move { Ok((index, self.analyzed(stage).await?)) }.boxed())
+            .collect();
+        let mut rows = vec![0.0; self.tables.len()];
+        let mut counts = stream::iter(counts).buffered(LOADS as usize);
+        while let Some((index, more)) = counts.try_next().await? {
+            rows[index] += more;
         }
-        Ok(!incoming.table.key().is_empty() && rows * FEW < incoming.table.estimated_rows as f64)
+        let is_little = |(index, rows): (usize, f64)| {
+            let table = &self.tables[index].incoming.table;
+            !self.direct[index] && !table.key().is_empty() && rows * FEW < table.estimated_rows as f64
+        };
+        Ok(rows.into_iter().enumerate().map(is_little).collect())
+    }
+
+    /// The rows of a staging table, as the planner knows them from now on.
+    async fn analyzed(&self, stage: &TableName) -> Result<f64, DatabaseError> {
+        let failed = || doing("analyze the staged rows");
+        let mut connection = self.pool.acquire().await.map_err(failed())?;
+        sqlx::query(sql("analyze {}", &[stage]).into_query())
+            .execute(&mut *connection)
+            .await
+            .map_err(failed())?;
+        sqlx::query_scalar("select reltuples::float8 from pg_class where oid = $1::text::regclass")
+            .bind(sql("{}", &[stage]).as_str())
+            .fetch_one(&mut *connection)
+            .await
+            .map(|rows: f64| rows.max(0.0))
+            .map_err(failed())
     }
 }
 
@@ -297,8 +317,9 @@ impl Staging for PostgresStaging {
         let mut sentences = Vec::new();
         // Rows that went straight in are gone with the transaction, and so is a table that was made in it. Neither had
         // rows of its own to be in conflict with.
-        for &index in order.iter().filter(|&&index| !self.direct[index]) {
-            let target = Target::new(&mut connection, &self.tables[index]).await?;
+        let staged = order.iter().filter(|&&index| !self.direct[index]);
+        let staged: Vec<Staged> = staged.map(|&index| self.tables[index].clone()).collect();
+        for target in Target::all(&mut connection, &staged).await? {
             sentences.extend(conflicts::sentences(&mut connection, &target).await?);
         }
         Ok(sentences)
@@ -310,12 +331,7 @@ impl Staging for PostgresStaging {
 
     async fn begin(&mut self) -> Result<Box<dyn Merge>, DatabaseError> {
         self.ending.all().await?;
-        let mut few = vec![false; self.tables.len()];
-        for (index, staged) in self.tables.iter().enumerate() {
-            if !self.direct[index] {
-                few[index] = self.analyze(staged).await?;
-            }
-        }
+        let few = self.analyze().await?;
         let merge = self.merge().await?;
         for (target, few) in merge.targets.iter_mut().zip(few) {
             target.comes_in_few = few;

@@ -1,5 +1,7 @@
 //! The statements of a merge, each made once from a table's definition.
 
+use std::collections::HashMap;
+
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
@@ -30,12 +32,19 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) async fn new(connection: &mut PgConnection, staged: &Staged) -> Result<Self, DatabaseError> {
-        let Staged { incoming, stage, outdated, refused } = staged.clone();
-        let key = equalities(connection, &incoming.table).await?;
+    pub(super) async fn all(
+        connection: &mut PgConnection,
+        staged: &[Staged],
+    ) -> Result<Vec<Self>, DatabaseError> {
+        let tables: Vec<&Table> = staged.iter().map(|staged| &staged.incoming.table).collect();
+        let keys = equalities(connection, &tables).await?;
+        Ok(staged.iter().cloned().zip(keys).map(|(staged, key)| Self::new(staged, key)).collect())
+    }
+
+    fn new(Staged { incoming, stage, outdated, refused }: Staged, key: Vec<(String, Operator)>) -> Self {
         let keys_are_unique = incoming.unique || key.is_empty();
         let stored = incoming.table.stored_columns();
-        Ok(Self {
+        Self {
             table: incoming.table,
             stage,
             outdated,
@@ -45,7 +54,7 @@ impl Target {
             key,
             keys_are_unique,
             comes_in_few: false,
-        })
+        }
     }
 
     /// `only`, so that tables that inherit from this one keep their rows; a partitioned root is written through.
@@ -329,38 +338,49 @@ fn record(alias: &'static str, columns: &[&String]) -> Sql {
     sql("row({})::record", &[&list])
 }
 
-/// The operator by which the key's own index finds equal values: `=` by name alone could be any user's. An index of
-/// another kind, that of a key over periods, has the system's.
+/// For the key's columns of each of `tables`, the operator by which the key's own index finds equal values: `=` by name
+/// alone could be any user's. An index of another kind, that of a key over periods, has the system's.
 async fn equalities(
     connection: &mut PgConnection,
-    table: &Table,
-) -> Result<Vec<(String, Operator)>, DatabaseError> {
-    let mut key = Vec::new();
-    for column in table.key() {
-        let row = sqlx::query(
-            "select coalesce(n.nspname, 'pg_catalog')::text, coalesce(o.oprname, '=')::text
-             from pg_index i
-             join pg_class c on c.oid = i.indrelid
-             join pg_namespace cn on cn.oid = c.relnamespace
-             cross join lateral unnest(i.indkey::int2[], i.indclass::oid[]) as u(number, class)
-             join pg_attribute a on a.attrelid = i.indrelid and a.attnum = u.number
-             join pg_opclass oc on oc.oid = u.class
-             left join pg_amop m on m.amopfamily = oc.opcfamily and m.amoplefttype = oc.opcintype
-                                and m.amoprighttype = oc.opcintype and m.amopstrategy = 3
-                                and oc.opcmethod = (select am.oid from pg_am am where am.amname = 'btree')
-             left join pg_operator o on o.oid = m.amopopr
-             left join pg_namespace n on n.oid = o.oprnamespace
-             where cn.nspname = $1 and c.relname = $2 and a.attname = $3 and i.indisunique and i.indisvalid
-             order by i.indisprimary desc
-             limit 1",
-        )
-        .bind(&table.name.schema)
-        .bind(&table.name.name)
-        .bind(column)
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(doing(format!("read the key of {}", table.name)))?;
-        key.push((column.clone(), Operator { schema: row.get(0), name: row.get(1) }));
-    }
-    Ok(key)
+    tables: &[&Table],
+) -> Result<Vec<Vec<(String, Operator)>>, DatabaseError> {
+    let names: Vec<String> =
+        tables.iter().map(|table| sql("{}", &[&table.name]).as_str().to_owned()).collect();
+    let rows = sqlx::query(
+        "select distinct on (t.place, a.attname) t.place - 1 as place, a.attname::text as name,
+                coalesce(n.nspname, 'pg_catalog')::text as schema, coalesce(o.oprname, '=')::text as operator
+         from unnest($1::text[]) with ordinality t(name, place)
+         join pg_index i on i.indrelid = t.name::regclass and i.indisunique and i.indisvalid
+         cross join lateral unnest(i.indkey::int2[], i.indclass::oid[]) as u(number, class)
+         join pg_attribute a on a.attrelid = i.indrelid and a.attnum = u.number
+         join pg_opclass oc on oc.oid = u.class
+         left join pg_amop m on m.amopfamily = oc.opcfamily and m.amoplefttype = oc.opcintype
+                            and m.amoprighttype = oc.opcintype and m.amopstrategy = 3
+                            and oc.opcmethod = (select am.oid from pg_am am where am.amname = 'btree')
+         left join pg_operator o on o.oid = m.amopopr
+         left join pg_namespace n on n.oid = o.oprnamespace
+         order by t.place, a.attname, i.indisprimary desc",
+    )
+    .bind(names)
+    .fetch_all(connection)
+    .await
+    .map_err(doing("read the keys of the tables"))?;
+    let found: HashMap<(i64, String), Operator> = rows
+        .iter()
+        .map(|row| {
+            let operator = Operator { schema: row.get("schema"), name: row.get("operator") };
+            ((row.get("place"), row.get("name")), operator)
+        })
+        .collect();
+    (0..)
+        .zip(tables)
+        .map(|(place, table)| {
+            let equality = |column: &String| {
+                let operator = found.get(&(place, column.clone()));
+                operator.map(|operator| (column.clone(), operator.clone()))
+            };
+            let key: Option<Vec<_>> = table.key().iter().map(equality).collect();
+            key.ok_or_else(|| DatabaseError::Changed { table: table.name.clone() })
+        })
+        .collect()
 }

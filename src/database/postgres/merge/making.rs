@@ -13,7 +13,7 @@ use super::super::staging::Staged;
 use super::super::statements::Target;
 use super::super::{catalog, initialise, locks};
 use super::{PostgresMerge, demand_same_tables, run};
-use crate::catalog::Making;
+use crate::catalog::{Making, Table, TableName};
 
 impl PostgresMerge {
     /// Opens the transaction and makes the tables that the target lacks: nobody sees them, so rows go straight in.
@@ -31,18 +31,16 @@ impl PostgresMerge {
         for (table, key, definition) in initialise::foreign_keys(making) {
             rebuild.remember_new(table, key, &definition);
         }
-        let (mut tables, mut targets, mut direct) = (Vec::new(), Vec::new(), Vec::new());
-        for staged in staged {
-            let mut staged = staged.clone();
-            let name = staged.incoming.table.name.clone();
+        let mut staged = staged.to_vec();
+        for Staged { incoming, .. } in &mut staged {
+            let name = incoming.table.name.clone();
             // As the database describes what was made, not as the source does.
-            staged.incoming.table =
-                now.table(&name).cloned().ok_or(DatabaseError::Changed { table: name.clone() })?;
-            tables.push(staged.incoming.table.clone());
-            targets.push(Target::new(&mut connection, &staged).await?);
-            direct.push(making.makes(&name).then_some(0));
+            incoming.table = now.table(&name).cloned().ok_or(DatabaseError::Changed { table: name })?;
         }
-        let names = targets.iter().map(|target: &Target| target.table.name.clone()).collect();
+        let targets = Target::all(&mut connection, &staged).await?;
+        let tables: Vec<Table> = targets.iter().map(|target| target.table.clone()).collect();
+        let names: Vec<TableName> = tables.iter().map(|table| table.name.clone()).collect();
+        let direct = names.iter().map(|name| making.makes(name).then_some(0)).collect();
         let bypass = Bypass::prepare(&mut connection, connector, &tables).await?;
         let mut merge = Self {
             connection,
