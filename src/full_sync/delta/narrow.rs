@@ -1,5 +1,8 @@
 //! The tables that differ -> about how many rows of each do, then which; those that the source has are asked for.
 
+use futures::TryFutureExt;
+use futures::future::try_join_all;
+
 use super::super::line::Line;
 use super::MOST_CELLS;
 use super::message::{Ask, Offer, SketchOf, Sum};
@@ -52,14 +55,15 @@ pub(super) async fn differing(
         .map(|(at, (ours, theirs))| Differing { at, rows: ours.digest.rows + theirs.rows, is_whole: false })
         .collect();
     for tables in tables.chunks_mut(ESTIMATES) {
-        line.say(&Ask::Estimates(tables.iter().map(|table| (table.at, table.rows)).collect())).await?;
-        let Offer::Estimates(estimates) = line.hear().await? else { return Err(out_of_order(line)) };
+        let ask = Ask::Estimates(tables.iter().map(|table| (table.at, table.rows)).collect());
+        let own = tables.iter().map(|table| ours.estimate(table.at, table.rows));
+        let (offer, own) = tokio::try_join!(asked(line, &ask), try_join_all(own).map_err(not_kept))?;
+        let Offer::Estimates(estimates) = offer else { return Err(out_of_order(line)) };
         if estimates.len() != tables.len() {
             return Err(line.nonsense(&"estimates of other tables"));
         }
-        for (table, theirs_estimate) in tables.iter_mut().zip(estimates) {
-            let estimate = ours.estimate(table.at, table.rows).await.map_err(not_kept)?;
-            let differing = estimate.differing(&theirs_estimate);
+        for ((table, own), theirs_estimate) in tables.iter_mut().zip(own).zip(estimates) {
+            let differing = own.differing(&theirs_estimate);
             table.rows = differing.ok_or_else(|| line.nonsense(&"estimates of another length"))?;
             let (here, there) = (ours.tables[table.at].digest.rows, theirs[table.at].rows);
             // A row that was changed differs twice.
@@ -126,16 +130,17 @@ async fn rows_of(
             cells <= MOST_CELLS
         });
         let batch: Vec<(usize, u32, SketchOf)> = open.drain(..fitting.count()).collect();
-        line.say(&Ask::Sketches(batch.iter().map(|(_, _, of)| of.clone()).collect())).await?;
-        let Offer::Sketches(sketches) = line.hear().await? else { return Err(out_of_order(line)) };
+        let ask = Ask::Sketches(batch.iter().map(|(_, _, of)| of.clone()).collect());
+        let own = batch.iter().map(|(_, _, of)| ours.sketch(of.table, of.slice, of.cells));
+        let (offer, own) = tokio::try_join!(asked(line, &ask), try_join_all(own).map_err(not_kept))?;
+        let Offer::Sketches(sketches) = offer else { return Err(out_of_order(line)) };
         if sketches.len() != batch.len() {
             return Err(line.nonsense(&"sketches of other tables"));
         }
-        for ((n, tries, of), theirs) in batch.into_iter().zip(sketches) {
-            let sketch = ours.sketch(of.table, of.slice, of.cells).await.map_err(not_kept)?;
-            let theirs = Sketch::from_bytes(&theirs, &sketch);
+        for (((n, tries, of), own), theirs) in batch.into_iter().zip(own).zip(sketches) {
+            let theirs = Sketch::from_bytes(&theirs, &own);
             let theirs = theirs.ok_or_else(|| line.nonsense(&"a sketch of another length"))?;
-            match (sketch.difference(&theirs), &mut found[n]) {
+            match (own.difference(&theirs), &mut found[n]) {
                 (Some(rows), Some(found)) => {
                     found.ours.extend(rows.ours);
                     found.theirs.extend(rows.theirs);
@@ -152,9 +157,13 @@ async fn rows_of(
 }
 
 async fn want(line: &mut Line<'_>, wanted: Vec<(usize, Option<Vec<RowId>>)>) -> Result<(), SyncError> {
-    line.say(&Ask::Wanted(wanted)).await?;
-    let Offer::Noted = line.hear().await? else { return Err(out_of_order(line)) };
+    let Offer::Noted = asked(line, &Ask::Wanted(wanted)).await? else { return Err(out_of_order(line)) };
     Ok(())
+}
+
+async fn asked(line: &mut Line<'_>, ask: &Ask) -> Result<Offer, SyncError> {
+    line.say(ask).await?;
+    line.hear().await
 }
 
 /// The share of the source's rows that will travel.
