@@ -95,16 +95,24 @@ pub(super) async fn restore(
     let set_aside = merge.sets_aside();
     let straight = session.kind() == Kind::Sync && !set_aside;
     let usage = Usage { straight, undo: undo.is_some(), set_aside };
-    let mut staged = restore::stage(database, &session.id, &plan, archive, usage, progress)
-        .await
-        .map_err(at(Step::Convert))?;
-    let (mut equal, mut stays) = (Vec::new(), None);
-    if let Some(difference) = difference {
+    let staging = database.stage(&session.id, &plan.incoming, &plan.making, usage);
+    let mut staging = staging.await.map_err(at(Step::Convert))?;
+    progress.info(Step::Convert, staging.way());
+    let stays = match &difference {
+        Some(Difference { parts, readings, .. }) => {
+            let stays = restore::stage_outdated(&mut *staging, readings, parts, progress);
+            Some(stays.await.map_err(at(Step::Convert))?)
+        }
+        None => None,
+    };
+    let staged = restore::stage(staging, &plan, archive, progress);
+    let mut staged = staged.await.map_err(at(Step::Convert))?;
+    let mut equal = Vec::new();
+    if let (Some(difference), Some(stays)) = (difference, &stays) {
         staged.totals.archive_bytes += difference.bytes;
         equal = difference.equal.into_iter().map(|(_, digest)| digest).collect();
-        let complete =
-            restore::complete(&plan, &mut staged, &difference.readings, difference.parts, progress);
-        stays = Some(complete.await.map_err(at(Step::Convert))?);
+        restore::complete(&plan, &mut staged, stays, &difference.parts).map_err(at(Step::Convert))?;
+        progress.info(Step::Convert, "What stays and what came add up to exactly what the source has");
     }
     if !options.rows.is_empty() {
         restore::choose(&plan, &mut staged, &options.rows).await.map_err(at(Step::Convert))?;

@@ -2,8 +2,7 @@
 
 use super::{Plan, RestoreError, Staged};
 use crate::compare::{Readings, RowId};
-use crate::database::Moment;
-use crate::model::Step;
+use crate::database::{Moment, Staging};
 use crate::progress::Progress;
 
 /// How one section of an archive relates to the source's whole table.
@@ -41,28 +40,37 @@ pub(crate) fn shape(plan: &mut Plan, parts: &[Part]) -> Result<(), RestoreError>
     Ok(())
 }
 
-/// Stages the outdated rows, as they were read, and proves that what is kept and what came are together exactly what
-/// the source has.
-pub(crate) async fn complete(
-    plan: &Plan,
-    staged: &mut Staged,
+/// Stages the outdated rows, as they were read. They come from here, so this can be done before anything has arrived.
+pub(crate) async fn stage_outdated(
+    staging: &mut dyn Staging,
     readings: &Readings,
-    parts: Vec<Part>,
+    parts: &[Part],
     progress: &Progress,
 ) -> Result<Stays, RestoreError> {
     let mut stays = Stays { moment: readings.moment(), tables: Vec::with_capacity(parts.len()) };
-    for (index, part) in parts.into_iter().enumerate() {
-        let (mut rows, mut hash) = staged.sums[index];
-        let mut stay = None;
-        if let Some(outdated) = part.outdated {
-            let reading = &readings.tables[outdated.table];
-            let (gone_rows, gone_hash) = stage_outdated(staged, index, readings, outdated, progress).await?;
-            let (stay_rows, stay_hash) =
-                *stay.insert((reading.digest.rows - gone_rows, reading.hash.wrapping_sub(gone_hash)));
-            rows += stay_rows;
-            hash = hash.wrapping_add(stay_hash);
-        }
-        stays.tables.push(stay);
+    for (index, part) in parts.iter().enumerate() {
+        stays.tables.push(match &part.outdated {
+            Some(outdated) => {
+                let reading = &readings.tables[outdated.table];
+                let (rows, hash) = stage_some(staging, index, readings, outdated, progress).await?;
+                Some((reading.digest.rows - rows, reading.hash.wrapping_sub(hash)))
+            }
+            None => None,
+        });
+    }
+    Ok(stays)
+}
+
+/// Proves that what stays and what came are together exactly what the source has.
+pub(crate) fn complete(
+    plan: &Plan,
+    staged: &mut Staged,
+    stays: &Stays,
+    parts: &[Part],
+) -> Result<(), RestoreError> {
+    for (index, (part, stays)) in parts.iter().zip(&stays.tables).enumerate() {
+        let (came, stay) = (staged.sums[index], stays.unwrap_or_default());
+        let (rows, hash) = (came.0 + stay.0, came.1.wrapping_add(stay.1));
         if (rows, hash) != part.source {
             return Err(RestoreError::Unequal {
                 table: plan.incoming[index].table.name.clone(),
@@ -71,24 +79,23 @@ pub(crate) async fn complete(
         }
         staged.sums[index] = part.source;
     }
-    progress.info(Step::Convert, "What was kept and what came add up to exactly what the source has");
-    Ok(stays)
+    Ok(())
 }
 
 /// How many rows there were, and the sum of their hashes.
-async fn stage_outdated(
-    staged: &mut Staged,
+async fn stage_some(
+    staging: &mut dyn Staging,
     index: usize,
     readings: &Readings,
-    outdated: Outdated,
+    Outdated { table, rows }: &Outdated,
     progress: &Progress,
 ) -> Result<(u64, u128), RestoreError> {
-    let mut picked = readings.rows(outdated.table, outdated.rows).await?;
+    let mut picked = readings.rows(*table, rows.iter().copied()).await?;
     let mut loader = None;
     while let Some(rows) = picked.next().await? {
         let loader = match &mut loader {
             Some(loader) => loader,
-            None => loader.insert(staged.staging.load_outdated(index).await?),
+            None => loader.insert(staging.load_outdated(index).await?),
         };
         loader.send(rows).await?;
         progress.touch();

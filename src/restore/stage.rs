@@ -2,8 +2,8 @@
 
 use super::{Plan, RestoreError};
 use crate::archive::{ArchiveReader, ArchiveTotals, Event, SequenceValue, TableTotals};
-use crate::database::{Database, Incoming, LeftOut, Staging, Usage};
-use crate::model::{SessionId, Step, TableState};
+use crate::database::{Incoming, LeftOut, Staging};
+use crate::model::TableState;
 use crate::progress::Progress;
 
 /// All rows of the archive, in the target database but beside its tables.
@@ -19,15 +19,11 @@ pub(crate) struct Staged {
 
 /// Loads every table of `plan`, checks what can be checked before the transaction, and refuses with every reason.
 pub(crate) async fn stage(
-    database: &dyn Database,
-    session: &SessionId,
+    mut staging: Box<dyn Staging>,
     plan: &Plan,
     mut archive: ArchiveReader,
-    usage: Usage,
     progress: &Progress,
 ) -> Result<Staged, RestoreError> {
-    let mut staging = database.stage(session, &plan.incoming, &plan.making, usage).await?;
-    progress.info(Step::Convert, staging.way());
     let mut sums = vec![(0u64, 0u128); plan.incoming.len()];
     let mut unfit = vec![Vec::new(); plan.incoming.len()];
     loop {
