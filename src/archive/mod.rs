@@ -68,7 +68,7 @@ pub struct Manifest {
     /// [`FORMAT`].
     pub format: u32,
     pub order: Order,
-    /// The source's catalog; this room does not look into it.
+    /// The source's catalog, or null where the target has it already; this room does not look into it.
     pub catalog: serde_json::Value,
     pub sections: Vec<Section>,
 }

@@ -44,10 +44,13 @@ pub(super) async fn restore(
     let options = progress.status().options;
 
     progress.enter(Step::Convert, "Waits for the first rows");
-    let (manifest, archive) =
+    let (mut manifest, archive) =
         ArchiveReader::open(Box::pin(spool.read_from(0))).await.map_err(at(Step::Convert))?;
     let target = match &difference {
-        Some(difference) => difference.catalog.clone(),
+        Some(difference) => {
+            manifest.catalog.clone_from(&difference.source);
+            difference.catalog.clone()
+        }
         None => {
             let target = database.catalog().await.map_err(at(Step::Convert))?;
             additive::catalog(session, &manifest, target).await.map_err(at(Step::Convert))?

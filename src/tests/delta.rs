@@ -153,6 +153,20 @@ async fn kept_rows_are_proven_and_mirrored_ones_go() {
     support::assert_same_rows(&source, &target).await;
 }
 
+#[tokio::test]
+async fn one_row_of_many_tables_travels_without_their_description() {
+    let (source, target) = support::databases("pagila", "pagila").await;
+    let (_north, south) = nodes(&source, &target).await;
+    source.execute("update actor set last_name = 'changed' where actor_id = 1").await;
+
+    let status = south.sync_by("delta", "pull", "north", &SyncOptions::default()).await;
+
+    assert_delta(&status);
+    let result = status.result.unwrap();
+    assert_eq!(result.updated, 1);
+    assert!(result.archive_bytes < 15_000, "{}", result.archive_bytes);
+}
+
 /// What stays was read before, and the server tells which rows are newer.
 #[tokio::test]
 async fn the_proof_reads_only_what_was_written_since() {

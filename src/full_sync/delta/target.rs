@@ -23,6 +23,8 @@ const WORTH_IT: f64 = 0.4;
 pub(in super::super) struct Difference {
     /// The tables that differ, in the order of the archive's sections.
     pub(in super::super) parts: Vec<Part>,
+    /// The source's description of itself, which the archive of a delta does not repeat.
+    pub(in super::super) source: serde_json::Value,
     /// This database as it was read.
     pub(in super::super) catalog: Catalog,
     /// What was read of it, to take the outdated rows from.
@@ -132,7 +134,14 @@ pub(in super::super) async fn find(
                 "Auto took delta: both sides hold data, and only the rows that differ travel".to_owned();
         }
     });
-    Ok(Some(Difference { parts, catalog, readings: ours, equal, bytes: line.bytes() }))
+    Ok(Some(Difference {
+        parts,
+        source: manifest.catalog,
+        catalog,
+        readings: ours,
+        equal,
+        bytes: line.bytes(),
+    }))
 }
 
 async fn everything(
