@@ -6,13 +6,12 @@
 
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
-use super::{READERS, Selected, sum};
-use crate::archive::hex;
+use super::{READERS, Selected, sum, with_and_without};
 use crate::database::{DatabaseError, Moment, Snapshot};
 use crate::model::TableDigest;
 
-/// A table, and of what an earlier reading saw in it the number and the sum of hashes of those rows that have stayed.
-pub(crate) type Stayed = (Selected, (u64, u128));
+/// A table, and the digest of those rows of an earlier reading that have stayed.
+pub(crate) type Stayed = (Selected, TableDigest);
 
 /// The digests, and how many rows were read for them. None for a table to which something else has happened too: it is
 /// to be read whole.
@@ -31,11 +30,7 @@ async fn digest_since(
     ((table, columns), stayed): &Stayed,
 ) -> Result<(Option<TableDigest>, u64), DatabaseError> {
     let since = snapshot.since(moment, table, columns).await?;
-    let (rows, hash) = sum(since.written, table, columns).await?;
-    let digest = (stayed.0 + rows == since.rows).then(|| TableDigest {
-        name: table.name.to_string(),
-        rows: since.rows,
-        hash: hex(stayed.1.wrapping_add(hash)),
-    });
-    Ok((digest, rows))
+    let written = sum(since.written, table, columns).await?;
+    let digest = with_and_without(stayed, written, (0, 0)).filter(|digest| digest.rows == since.rows);
+    Ok((digest, written.0))
 }

@@ -1,6 +1,7 @@
 //! A sync that stops before it writes: everything up to the transaction is real, so what it counts is what would happen.
 
 use super::session::{Outcome, Session};
+use crate::compare::Stayed;
 use crate::model::{
     Code, ConflictPolicy, Phase, Preview, PreviewFinding, RowErrors, Step, SyncError, SyncOptions,
     TableDigest, TablePreview, text,
@@ -16,7 +17,7 @@ pub(super) async fn look(
     session: &Session,
     plan: &Plan,
     mut staged: Staged,
-    equal: &[TableDigest],
+    equal: &[Stayed],
 ) -> Result<Outcome, SyncError> {
     let (progress, node) = (&session.progress, &session.node);
     progress.enter(Step::Convert, "Counts what would be written");
@@ -24,7 +25,7 @@ pub(super) async fn look(
     let mut tables = restore::preview(plan, &mut staged, options.deletes, progress)
         .await
         .map_err(|error| SyncError::from(error).at(Step::Convert))?;
-    tables.extend(equal.iter().map(unchanged));
+    tables.extend(equal.iter().map(|(_, digest)| unchanged(digest)));
     let mut checks = node.database.checks().await;
     checks.push(spool_dir::check(&node.config.data_dir).await);
     let mut preview = Preview {

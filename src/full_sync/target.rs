@@ -11,10 +11,9 @@ use super::{preview, undo};
 use crate::archive::{ArchiveReader, Spool};
 use crate::catalog::TableName;
 use crate::clock::now_us;
+use crate::compare::Stayed;
 use crate::database::{DatabaseError, LARGE_OBJECTS, Usage};
-use crate::model::{
-    Kind, Phase, Relation, RowErrors, Step, SyncError, SyncResult, TableDigest, TableState, text,
-};
+use crate::model::{Kind, Phase, Relation, RowErrors, Step, SyncError, SyncResult, TableState, text};
 use crate::restore::{self, Merged, Options, Plan, Staged};
 use crate::store::Store;
 
@@ -74,7 +73,7 @@ pub(super) async fn restore(
         |name: &str| expected.iter().find(|table| table.name == name).and_then(|table| table.rows_total);
     let incoming = plan.incoming.iter().map(|incoming| &incoming.table.name);
     let equal = difference.iter().flat_map(|difference| &difference.equal);
-    let names = incoming.chain(equal.clone().map(|(name, _)| name));
+    let names = incoming.chain(equal.clone().map(|((table, _), _)| &table.name));
     progress.tables(names.map(|name| (name.clone(), rows(&name.display()))));
     for (index, (_, digest)) in equal.enumerate() {
         progress.table(plan.incoming.len() + index, |table| {
@@ -113,7 +112,7 @@ pub(super) async fn restore(
     let mut equal = Vec::new();
     if let (Some(difference), Some(stays)) = (difference, &stays) {
         staged.totals.archive_bytes += difference.bytes;
-        equal = difference.equal.into_iter().map(|(_, digest)| digest).collect();
+        equal = difference.equal;
         restore::complete(&plan, &mut staged, stays, &difference.parts).map_err(at(Step::Convert))?;
         progress.info(Step::Convert, "What stays and what came add up to exactly what the source has");
     }
@@ -148,7 +147,7 @@ pub(super) async fn restore(
         database.raise_sequences(&session.id, &staged.sequences).await.map_err(at(Step::Verify))?;
     let stale = stale(session, &plan, &merged, &staged.sums).await.map_err(at(Step::Verify))?;
     if options.verify {
-        verify(session, &plan, &merged, stays, equal, &mut result).await?;
+        verify(session, &plan, &merged, (stays, equal), &mut result).await?;
     } else {
         result.relation =
             Relation::Unverified { reason: "The comparison after the commit was switched off.".to_owned() };
@@ -184,8 +183,8 @@ async fn stale(
 }
 
 /// `equal` are the tables of which nothing came, because nothing differed.
-fn result(plan: &Plan, merged: &Merged, staged: &Staged, equal: &[TableDigest]) -> SyncResult {
-    let equal_rows: u64 = equal.iter().map(|digest| digest.rows).sum();
+fn result(plan: &Plan, merged: &Merged, staged: &Staged, equal: &[Stayed]) -> SyncResult {
+    let equal_rows: u64 = equal.iter().map(|(_, digest)| digest.rows).sum();
     SyncResult {
         inserted: merged.sum(|counts| counts.inserted),
         updated: merged.sum(|counts| counts.updated),

@@ -1,22 +1,23 @@
 //! The proof after the commit: the two databases compared, the source in the snapshot that was synced, the target as it
 //! is now.
 
+use std::collections::BTreeSet;
+
 use super::session::Session;
 use super::target::at;
-use crate::catalog::TableName;
+use crate::archive::hex;
 use crate::compare::{self, Selected, Stayed};
-use crate::database::{DatabaseError, View};
+use crate::database::{DatabaseError, Incoming, View};
 use crate::model::{Relation, Step, SyncError, SyncResult, TableDigest, text};
-use crate::restore::{Merged, Plan, Stays};
+use crate::restore::{Counts, Merged, Plan, Stays};
 
-/// Compares the two databases and says how they relate. Of the tables that were found `equal` nothing was written, and
-/// they have just been read; of those of which `stays` knows what was to stay, only what was written since is read.
+/// Compares the two databases and says how they relate. After a delta the target is read only as far as it was written
+/// to since it was read: of the tables that differed it is known what `stays`, and the `equal` ones were to stay whole.
 pub(super) async fn verify(
     session: &Session,
     plan: &Plan,
     merged: &Merged,
-    stays: Option<Stays>,
-    equal: Vec<TableDigest>,
+    (stays, equal): (Option<Stays>, Vec<Stayed>),
     result: &mut SyncResult,
 ) -> Result<(), SyncError> {
     let progress = &session.progress;
@@ -24,19 +25,19 @@ pub(super) async fn verify(
     let chosen = progress.status().options.rows.len() as u64;
     progress.enter(Step::Verify, "Reads the database once more");
     progress.step(Step::Verify, 0, Some(tables));
-    let target = Target { session, plan, merged };
+    let target = Target { session, plan, merged, equal: &equal };
     let known = match &stays {
-        Some(stays) => target.digests_since(stays).await.map_err(at(Step::Verify))?,
+        Some(stays) => target.known(stays).await.map_err(at(Step::Verify))?,
         None => Vec::new(),
     };
     let is_short = !known.is_empty();
-    let mut ours = target.digests(known, &equal).await.map_err(at(Step::Verify))?;
+    let mut ours = target.digests(known).await.map_err(at(Step::Verify))?;
     progress.enter(Step::Verify, "Waits for the source's own comparison");
     let theirs = session.source_digests().await;
     let mut found = relation(&ours, &theirs, merged);
     if is_short && matches!(found, Relation::Unverified { .. }) {
         progress.enter(Step::Verify, "Something differs: reads the database whole");
-        ours = target.digests(Vec::new(), &equal).await.map_err(at(Step::Verify))?;
+        ours = target.digests(Vec::new()).await.map_err(at(Step::Verify))?;
         found = relation(&ours, &theirs, merged);
     }
 
@@ -72,33 +73,32 @@ pub(super) async fn verify(
     Ok(())
 }
 
-/// What was written to, as it is now.
+/// This database after the commit.
 struct Target<'a> {
     session: &'a Session,
     plan: &'a Plan,
     merged: &'a Merged,
+    equal: &'a [Stayed],
 }
 
 impl Target<'_> {
-    /// The tables of which only what was written since they were read need be read. The transaction has proven that no
-    /// outdated version of a row was left but those of the target's own rows.
-    async fn digests_since(&self, stays: &Stays) -> Result<Vec<TableDigest>, DatabaseError> {
+    /// The tables that need not be read whole. The transaction has proven that no outdated version of a row was left but
+    /// those of the target's own rows.
+    async fn known(&self, stays: &Stays) -> Result<Vec<TableDigest>, DatabaseError> {
         let options = self.session.progress.status().options;
         // Of chosen rows others stay too, and of a part nobody counts the rows that are not in it.
-        if !options.rows.is_empty() || options.scope.chooses_rows() {
-            return Ok(Vec::new());
+        let is_part = !options.rows.is_empty() || options.scope.chooses_rows();
+        if is_part || self.merged.sum(Counts::written) == 0 {
+            return Ok(self.equal.iter().map(|(_, digest)| digest.clone()).collect());
         }
-        let mut tables: Vec<Stayed> = Vec::new();
-        for ((incoming, counts), stays) in
-            self.plan.incoming.iter().zip(&self.merged.tables).zip(&stays.tables)
-        {
+        let mut tables = self.equal.to_vec();
+        let incoming = self.plan.incoming.iter().zip(&self.merged.tables).zip(&stays.tables);
+        for ((Incoming { table, columns, .. }, counts), stays) in incoming {
             if let (Some((rows, hash)), Some(own)) = (stays, counts.target_only_hash) {
-                let stayed = (rows + counts.target_only, hash.wrapping_add(own));
-                tables.push(((incoming.table.clone(), incoming.columns.clone()), stayed));
+                let (rows, hash) = (rows + counts.target_only, hex(hash.wrapping_add(own)));
+                let stayed = TableDigest { name: table.name.to_string(), rows, hash };
+                tables.push(((table.clone(), columns.clone()), stayed));
             }
-        }
-        if tables.is_empty() {
-            return Ok(Vec::new());
         }
         let snapshot = self.session.node.database.snapshot(&self.session.id, View::Everything).await?;
         let looked = compare::digests_since(&*snapshot, &stays.moment, &tables).await?;
@@ -116,36 +116,38 @@ impl Target<'_> {
         Ok(digests)
     }
 
-    /// All tables as they are now: those that are `known` already, those that are `equal`, and the others read. Of a
-    /// table of which only some rows of a part were compared, the same part is read; of the others everything, the rows
-    /// outside of the part among the target's own.
-    async fn digests(
-        &self,
-        known: Vec<TableDigest>,
-        equal: &[TableDigest],
-    ) -> Result<Vec<TableDigest>, DatabaseError> {
-        let Self { session, plan, .. } = self;
-        let (progress, database) = (&session.progress, &session.node.database);
+    /// All tables as they are now: those that are `known` already, and the others read. Of a table of which only some
+    /// rows of a part were compared, the same part is read; of the others everything, the rows outside of the part among
+    /// the target's own.
+    async fn digests(&self, known: Vec<TableDigest>) -> Result<Vec<TableDigest>, DatabaseError> {
+        let (progress, database) = (&self.session.progress, &self.session.node.database);
         let scope = progress.status().options.scope;
-        let place = |name: &str| plan.incoming.iter().position(|it| it.table.name.to_string() == name);
-        let is_known = |name: &TableName| known.iter().any(|digest| digest.name == name.to_string());
-        let unknown = plan.incoming.iter().filter(|incoming| !is_known(&incoming.table.name));
-        let (part, whole): (Vec<_>, Vec<_>) =
-            unknown.partition(|incoming| incoming.partial && scope.chooses_rows());
-        let mut digests = known.clone();
-        for (tables, view) in [(whole, View::Everything), (part, View::Like(&scope))] {
-            if !tables.is_empty() {
-                let tables = tables.into_iter();
+        let incoming = self
+            .plan
+            .incoming
+            .iter()
+            .map(|it| ((it.table.clone(), it.columns.clone()), it.partial && scope.chooses_rows()));
+        let tables =
+            incoming.chain(self.equal.iter().map(|(selected, _)| (selected.clone(), scope.chooses_rows())));
+        let tables: Vec<(Selected, bool)> = tables.collect();
+        let place = |digest: &TableDigest| {
+            tables.iter().position(|((table, _), _)| table.name.to_string() == digest.name)
+        };
+        let places: BTreeSet<Option<usize>> = known.iter().map(place).collect();
+        let unknown = tables.iter().enumerate().filter(|(at, _)| !places.contains(&Some(*at)));
+        let (part, whole): (Vec<_>, Vec<_>) = unknown.partition(|(_, (_, in_part))| *in_part);
+        let mut digests = known;
+        for (unknown, view) in [(whole, View::Everything), (part, View::Like(&scope))] {
+            if !unknown.is_empty() {
                 let selected: Vec<Selected> =
-                    tables.map(|it| (it.table.clone(), it.columns.clone())).collect();
-                let (before, all) = (digests.len(), Some(plan.incoming.len() as u64));
+                    unknown.into_iter().map(|(_, (selected, _))| selected.clone()).collect();
+                let (before, all) = (digests.len(), Some(tables.len() as u64));
                 let done = |done: usize| progress.step(Step::Verify, (before + done) as u64, all);
-                let snapshot = database.snapshot(&session.id, view).await?;
+                let snapshot = database.snapshot(&self.session.id, view).await?;
                 digests.extend(compare::digests(&*snapshot, &selected, done).await?);
             }
         }
-        digests.sort_by_key(|digest| place(&digest.name));
-        digests.extend_from_slice(equal);
+        digests.sort_by_key(place);
         Ok(digests)
     }
 }

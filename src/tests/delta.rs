@@ -180,7 +180,7 @@ async fn the_proof_reads_only_what_was_written_since() {
     assert_delta(&status);
     assert_eq!(status.result.unwrap().relation, Relation::Contains { target_only_rows: 1 });
     let log = south.detail(status.session_id.as_str()).await.log;
-    let read = "20 of 20,001 rows were written since both databases were read, and are read again";
+    let read = "20 of 40,001 rows were written since both databases were read, and are read again";
     assert!(log.iter().any(|line| line.text == read), "{log:#?}");
 }
 
@@ -212,6 +212,28 @@ async fn the_proof_sees_what_happens_to_rows_that_should_have_stayed() {
         let Relation::Unverified { reason } = status.result.unwrap().relation else { panic!("{late}") };
         assert!(reason.contains("public.item"), "{reason}");
     }
+}
+
+/// Nothing of them came, but something can be written to them all the same.
+#[tokio::test]
+async fn the_proof_looks_at_the_tables_that_were_equal_too() {
+    let (source, target) = large().await;
+    let (_north, south) = nodes(&source, &target).await;
+    source.execute("update item set price = -1 where id = 1000").await;
+    target
+        .execute(
+            "create function noted() returns trigger language plpgsql set search_path = public as
+                 'begin insert into note values (''item '' || new.id); return null; end';
+             create trigger noted after update on item for each row execute function noted();
+             alter table item enable always trigger noted",
+        )
+        .await;
+
+    let status = south.sync_by("delta", "pull", "north", &SyncOptions::default()).await;
+
+    assert_eq!(status.phase, Phase::Completed, "{status:#?}");
+    let Relation::Unverified { reason } = status.result.unwrap().relation else { panic!() };
+    assert!(reason.contains("source: public.note."), "{reason}");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use super::narrow::{differing, narrow, share};
 use crate::archive::hex;
 use crate::backup;
 use crate::catalog::{Catalog, TableName, takes};
-use crate::compare::{Readings, Selected};
+use crate::compare::{Readings, Selected, Stayed};
 use crate::database::View;
 use crate::model::{Method, Step, SyncError, TableDigest};
 use crate::restore::{self, Part};
@@ -29,8 +29,8 @@ pub(in super::super) struct Difference {
     pub(in super::super) catalog: Catalog,
     /// What was read of it, to take the outdated rows from.
     pub(in super::super) readings: Readings,
-    /// The tables that are equal.
-    pub(in super::super) equal: Vec<(TableName, TableDigest)>,
+    /// The tables that are equal, as they were read.
+    pub(in super::super) equal: Vec<Stayed>,
     /// What was said to find it out, both ways.
     pub(in super::super) bytes: u64,
 }
@@ -120,8 +120,7 @@ pub(in super::super) async fn find(
 
     let is_equal = |index: &usize| !tables.iter().any(|table| table.at == *index);
     let equal = (0..selected.len()).filter(is_equal);
-    let equal =
-        equal.map(|index| (selected[index].0.name.clone(), ours.tables[index].digest.clone())).collect();
+    let equal = equal.map(|index| (selected[index].clone(), ours.tables[index].digest.clone())).collect();
     let parts = narrow(&mut line, &ours, &theirs, &tables).await?;
     line.say(&Ask::Write).await?;
     if line.calls() {
