@@ -58,9 +58,11 @@ impl Database {
         neighbour.run(&format!("drop database {}", self.name))
     }
 
-    /// Gives one row in `n` other values.
-    pub(super) fn drift(&self, n: u32) -> Result<()> {
-        self.run(&DRIFT.replace("{n}", &n.to_string()))
+    /// Gives one row in `n` other values. Returns seconds.
+    pub(super) fn drift(&self, n: u32) -> Result<f64> {
+        let started = Instant::now();
+        self.run(&DRIFT.replace("{n}", &n.to_string()))?;
+        Ok(started.elapsed().as_secs_f64())
     }
 
     /// Reference of a sync in which every row differs. Returns seconds.
@@ -123,6 +125,17 @@ impl Database {
         let started = Instant::now();
         let status = self.dump(&["--data-only"]).stdout(Stdio::null()).status()?;
         if !status.success() {
+            bail!("pg_dump failed");
+        }
+        Ok(started.elapsed().as_secs_f64())
+    }
+
+    /// The least that a comparison costs: this database and another one read at the same time. Returns seconds.
+    pub(super) fn dump_both_to_nowhere(&self, other: &Self) -> Result<f64> {
+        let started = Instant::now();
+        let mut dump = self.dump(&["--data-only"]).stdout(Stdio::null()).spawn()?;
+        other.dump_to_nowhere()?;
+        if !dump.wait()?.success() {
             bail!("pg_dump failed");
         }
         Ok(started.elapsed().as_secs_f64())

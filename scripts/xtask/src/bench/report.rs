@@ -13,6 +13,8 @@ pub(super) struct Figure {
     pub(super) goal: &'static str,
     /// The highest ratio that meets the goal.
     pub(super) limit: f64,
+    /// What cannot be done without, and how long PostgreSQL's own tools take for it here.
+    pub(super) floor: Option<(&'static str, Vec<f64>)>,
     /// What else is to be said, failures above all.
     pub(super) notes: Vec<String>,
 }
@@ -32,6 +34,7 @@ const HEADER: &str = "# Benchmarks
 Written by `make bench` and `make bench-large`. Always ratios against the tool named, taken by turns in the same run on
 the same two PostgreSQL servers with durable settings, over loopback (`scripts/xtask/src/bench/*.sql`). Times are
 medians, with the fastest and the slowest run in brackets; Tandem's are those of the whole command `tandem sync pull`.
+Below a table stands what PostgreSQL's own tools take, in the same run, for the steps that the work cannot do without.
 Figures are published whatever they are.";
 
 const HEAD: [&str; 7] = ["work", "reference", "reference took", "Tandem took", "ratio", "goal", "met"];
@@ -54,6 +57,10 @@ impl Report {
             figure.goal.to_owned(),
             yes_or_no(ratio <= figure.limit && !is_wrong),
         ]);
+        if let Some((what, seconds)) = figure.floor {
+            let (floor, ratio) = (spread(&seconds), ours / median(&seconds));
+            self.notes.push(format!("{}: {what}, takes {floor}; Tandem {ratio:.2} × that", figure.work));
+        }
         self.notes.extend(figure.notes.into_iter().map(|note| format!("{}: {note}", figure.work)));
     }
 
