@@ -23,7 +23,7 @@ use super::direct::{self, DirectLoader};
 use super::error::{doing, failed};
 use super::images::{Fate, Imaged, Images};
 use super::rebuild::Rebuild;
-use super::staging::Staged;
+use super::stages::Staged;
 use super::statements::{self, Target};
 use super::{catalog, conflicts, counts, deferred, images, locks, set_aside, state};
 use crate::catalog::{Making, Table, TableName};

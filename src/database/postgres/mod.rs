@@ -31,6 +31,7 @@ mod scope;
 mod sequences;
 mod set_aside;
 mod snapshot;
+mod stages;
 mod staging;
 mod state;
 mod statements;
@@ -279,7 +280,7 @@ impl Database for Postgres {
 
     async fn end(&self, session: &SessionId) -> Result<(), DatabaseError> {
         end_connections(&self.pool, &session_name(session)).await?;
-        staging::drop_leftovers(&self.pool, &staging::prefix(session)).await
+        stages::drop_leftovers(&self.pool, &stages::prefix(session)).await
     }
 
     async fn sweep(&self) -> Result<bool, DatabaseError> {
@@ -291,7 +292,7 @@ impl Database for Postgres {
             .map_err(doing("claim the database"))?;
         if alone {
             end_connections(&self.pool, &format!("{NAME_PREFIX}%")).await?;
-            staging::drop_leftovers(&self.pool, staging::PREFIX).await?;
+            stages::drop_leftovers(&self.pool, stages::PREFIX).await?;
         }
         connection.close().await.map_err(doing("close a connection"))?;
         Ok(alone)

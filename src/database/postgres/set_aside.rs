@@ -2,7 +2,7 @@
 
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::postgres::PgConnection;
 use sqlx::{Executor, Postgres, Row as _};
 
 use super::super::{DatabaseError, Incoming, LeftOut};
@@ -25,7 +25,7 @@ pub(super) struct Refused {
 
 /// Makes the place for the rows of one table.
 pub(super) async fn create(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     incoming: &Incoming,
     refused: &TableName,
 ) -> Result<(), DatabaseError> {
@@ -37,7 +37,7 @@ pub(super) async fn create(
         )
         .into_query(),
     )
-    .execute(pool)
+    .execute(connection)
     .await
     .map(|_| ())
     .map_err(doing(format!("make a place for rows of {} that are left out", incoming.table.name)))

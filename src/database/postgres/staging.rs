@@ -12,6 +12,7 @@ use super::fit::FitLoader;
 use super::images::Images;
 use super::load::{Ending, PooledLoader};
 use super::merge::{PostgresMerge, run};
+use super::stages::{self, Staged, prefix};
 use super::statements::Target;
 use super::{choose, conflicts, isolate, locks, preview, set_aside};
 use crate::catalog::{Making, TableName};
@@ -23,13 +24,6 @@ const LOADS: u32 = 4;
 
 /// A table that is so many times larger than what is staged for it is not read whole.
 const FEW: f64 = 20.0;
-
-/// Names of staging tables of any session begin so.
-pub(super) const PREFIX: &str = "stage_";
-
-pub(super) fn prefix(session: &SessionId) -> String {
-    format!("{PREFIX}{}_", session.short())
-}
 
 pub(super) struct PostgresStaging {
     connector: Connector,
@@ -44,17 +38,6 @@ pub(super) struct PostgresStaging {
     ending: Ending,
     /// None once it has begun, until another one is needed.
     pub(super) merge: Option<PostgresMerge>,
-}
-
-/// A table of the target beside the staging table of its incoming rows.
-#[derive(Clone)]
-pub(super) struct Staged {
-    pub(super) incoming: Incoming,
-    pub(super) stage: TableName,
-    /// For the rows that the target has and the source has not, when only a part comes.
-    pub(super) outdated: Option<TableName>,
-    /// For the rows that are left out, when some may be.
-    pub(super) refused: Option<TableName>,
 }
 
 impl PostgresStaging {
@@ -94,26 +77,8 @@ impl PostgresStaging {
         };
         let direct: Vec<bool> = (0..tables.len()).map(|index| merge.is_direct(index)).collect();
         let staged = tables.iter().zip(&direct).filter(|(_, direct)| !**direct);
-        for (Staged { incoming, stage, outdated, refused }, _) in staged {
-            for table in [stage].into_iter().chain(outdated) {
-                // Column types, lengths and collations of the target, none of its constraints.
-                let made = sqlx::query(
-                    sql(
-                        "create unlogged table {} with (autovacuum_enabled = false) as select {} from {} with no data",
-                        &[table, &names(&incoming.columns), &incoming.table.name],
-                    )
-                    .into_query(),
-                )
-                .execute(&pool)
-                .await
-                .map_err(doing(format!("make a staging table for {}", incoming.table.name)));
-                if let Err(error) = made {
-                    return Err(named(error, &pool).await);
-                }
-            }
-            if let Some(refused) = refused {
-                set_aside::create(&pool, incoming, refused).await?;
-            }
+        if let Err(error) = stages::make(&pool, &staged.map(|(staged, _)| staged).collect::<Vec<_>>()).await {
+            return Err(named(error, &pool).await);
         }
         let (connector, session) = (connector.clone(), session.clone());
         Ok(Self {
@@ -354,31 +319,5 @@ async fn named(error: DatabaseError, pool: &PgPool) -> DatabaseError {
     match pool.acquire().await {
         Ok(mut connection) => locks::named(error, &mut connection, &[]).await,
         Err(cause) => super::error::connecting(&cause),
-    }
-}
-
-/// Drops the staging tables whose name begins with `prefix`, some at a time: each holds a lock until the commit.
-pub(super) async fn drop_leftovers(pool: &PgPool, prefix: &str) -> Result<(), DatabaseError> {
-    loop {
-        let tables: Vec<String> = sqlx::query_scalar(
-            "select c.relname::text
-             from pg_class c
-             join pg_namespace n on n.oid = c.relnamespace
-             where n.nspname = 'tandem' and c.relkind = 'r' and starts_with(c.relname::text, $1)
-             order by c.oid
-             limit 100",
-        )
-        .bind(prefix)
-        .fetch_all(pool)
-        .await
-        .map_err(doing("look for staging tables"))?;
-        if tables.is_empty() {
-            return Ok(());
-        }
-        let list = join(", ", tables.iter().map(|name| sql("tandem.{}", &[&Ident(name)])));
-        sqlx::query(sql("drop table if exists {}", &[&list]).into_query())
-            .execute(pool)
-            .await
-            .map_err(doing("drop staging tables"))?;
     }
 }

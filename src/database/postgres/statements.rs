@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnection;
 
 use super::super::DatabaseError;
 use super::error::doing;
-use super::staging::Staged;
+use super::stages::Staged;
 use crate::catalog::{Identity, Table, TableName};
 use crate::sql::{Ident, Operator, Sql, join, names, sql};
 

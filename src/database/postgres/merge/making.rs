@@ -9,7 +9,7 @@ use super::super::bypass::Bypass;
 use super::super::connect::Connector;
 use super::super::images::Images;
 use super::super::rebuild::Rebuild;
-use super::super::staging::Staged;
+use super::super::stages::Staged;
 use super::super::statements::Target;
 use super::super::{catalog, initialise, locks};
 use super::{PostgresMerge, demand_same_tables, run};
