@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use sqlx::postgres::{PgPool, PgPoolCopyExt as _};
+use sqlx::postgres::{PgDatabaseError, PgPool, PgPoolCopyExt as _};
 
 use super::super::{DatabaseError, LeftOut, Loaded, Loader};
 use super::error::failed;
 use super::set_aside::MOST;
+use super::stages::PREFIX;
 use crate::catalog::TableName;
 use crate::sql::Sql;
 
@@ -34,28 +35,35 @@ impl FitLoader {
     }
 
     /// Loads whole rows; those that do not fit are kept with the reason.
-    async fn load(&mut self, rows: &[u8]) -> Result<(), DatabaseError> {
-        let mut waiting = vec![rows];
-        while let Some(rows) = waiting.pop() {
-            match self.copy(rows).await {
+    async fn load(&mut self, mut rows: Vec<u8>) -> Result<(), DatabaseError> {
+        while !rows.is_empty() {
+            let cause = match self.copy(&rows).await {
+                Ok(count) => {
+                    self.loaded.rows += count;
+                    break;
+                }
+                Err(cause) => cause,
+            };
+            failed(self.what(), &cause).refusal()?;
+            let line = refused_line(&cause).filter(|line| after(&rows, line - 1) < rows.len()).unwrap_or(1);
+            // Alone, so that what is left out is what the server refuses, whatever its context was taken to say.
+            let rest = after(&rows, line);
+            let row: Vec<u8> = rows.drain(after(&rows, line - 1)..rest).collect();
+            match self.copy(&row).await {
                 Ok(count) => self.loaded.rows += count,
-                Err(error) => {
-                    let (sqlstate, reason) = error.refusal()?;
-                    match middle(rows) {
-                        Some(middle) => waiting.extend([&rows[middle..], &rows[..middle]]),
-                        None => self.refuse(rows, sqlstate, reason)?,
-                    }
+                Err(cause) => {
+                    let (sqlstate, reason) = failed(self.what(), &cause).refusal()?;
+                    self.refuse(&row, sqlstate, reason)?;
                 }
             }
         }
         Ok(())
     }
 
-    async fn copy(&self, rows: &[u8]) -> Result<u64, DatabaseError> {
-        let what = |cause| failed(self.what(), &cause);
-        let mut copy = self.pool.copy_in_raw(self.statement.as_str()).await.map_err(what)?;
-        copy.send(rows).await.map_err(what)?;
-        copy.finish().await.map_err(what)
+    async fn copy(&self, rows: &[u8]) -> Result<u64, sqlx::Error> {
+        let mut copy = self.pool.copy_in_raw(self.statement.as_str()).await?;
+        copy.send(rows).await?;
+        copy.finish().await
     }
 
     fn refuse(&mut self, row: &[u8], sqlstate: String, reason: String) -> Result<(), DatabaseError> {
@@ -70,11 +78,28 @@ impl FitLoader {
     }
 }
 
-/// The beginning of a row near the middle; none when there is only one row.
-fn middle(rows: &[u8]) -> Option<usize> {
-    let half = rows.len() / 2;
-    let after = memchr::memchr(b'\n', &rows[half..]).map(|at| half + at + 1).filter(|&at| at < rows.len());
-    after.or_else(|| memchr::memrchr(b'\n', &rows[..half]).map(|at| at + 1))
+/// The row, counted from 1, that the server names in its context: `COPY stage_…, line 7, column size: "99"`, in the
+/// language of its messages.
+fn refused_line(cause: &sqlx::Error) -> Option<usize> {
+    let context = cause.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    context.and_then(PgDatabaseError::r#where).and_then(line_in)
+}
+
+/// The first number after the name of the table.
+fn line_in(context: &str) -> Option<usize> {
+    let (_, rest) = context.split_once(PREFIX)?;
+    let rest = rest.trim_start_matches(|letter: char| letter.is_ascii_alphanumeric() || letter == '_');
+    let digits = rest.trim_start_matches(|letter: char| !letter.is_ascii_digit());
+    let end = digits.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(digits.len());
+    digits[..end].parse().ok().filter(|&line| line > 0)
+}
+
+/// Where the first `lines` lines end.
+fn after(rows: &[u8], lines: usize) -> usize {
+    match lines.checked_sub(1) {
+        Some(last) => memchr::memchr_iter(b'\n', rows).nth(last).map_or(rows.len(), |end| end + 1),
+        None => 0,
+    }
 }
 
 #[async_trait]
@@ -87,13 +112,13 @@ impl Loader for FitLoader {
         let Some(end) = memchr::memrchr(b'\n', &self.waiting) else { return Ok(()) };
         let rest = self.waiting.split_off(end + 1);
         let rows = std::mem::replace(&mut self.waiting, rest);
-        self.load(&rows).await
+        self.load(rows).await
     }
 
     async fn finish(mut self: Box<Self>) -> Result<Loaded, DatabaseError> {
         let rows = std::mem::take(&mut self.waiting);
         if !rows.is_empty() {
-            self.load(&rows).await?;
+            self.load(rows).await?;
         }
         Ok(self.loaded)
     }
@@ -101,13 +126,24 @@ impl Loader for FitLoader {
 
 #[cfg(test)]
 mod tests {
-    use super::middle;
+    use super::{after, line_in};
 
     #[test]
-    fn rows_are_cut_between_two_of_them_or_not_at_all() {
-        assert_eq!(middle(b"one\n"), None);
-        assert_eq!(middle(b"a\nthis is the long one\n"), Some(2));
-        assert_eq!(middle(b"this is the long one\nb\n"), Some(21));
-        assert_eq!(middle(b"a\nb\nc\nd\n"), Some(6));
+    fn a_row_is_found_by_its_number_in_any_language() {
+        assert_eq!(line_in("COPY stage_0a1b2c_3, line 7, column size: \"99\""), Some(7));
+        assert_eq!(line_in("COPY stage_0a1b2c_3, Zeile 12, Spalte n: »1«"), Some(12));
+        assert_eq!(line_in("stage_0a1b2c_3のCOPY、行4、列n: \"1\""), Some(4));
+        assert_eq!(
+            line_in("PL/pgSQL function f(integer) line 2 at RAISE\nCOPY stage_0a1b2c_3, line 5"),
+            Some(5)
+        );
+        for unknown in ["", "COPY thing, line 5", "COPY stage_1", "COPY stage_1, line 0"] {
+            assert_eq!(line_in(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn rows_end_with_their_lines() {
+        assert_eq!([0, 1, 2, 3].map(|lines| after(b"a\nbc\n", lines)), [0, 2, 5, 5]);
     }
 }
