@@ -191,15 +191,8 @@ impl Cluster {
             .arg(&self.folder)
             .args(["-c", "max_connections=200"]);
         if purpose == Purpose::Test {
-            let settings = [
-                "fsync=off",
-                "full_page_writes=off",
-                "synchronous_commit=off",
-                "autovacuum=off",
-                "jit=off",
-                // On a machine that is busy with builds a client can come late; the server would hang up without a word.
-                "authentication_timeout=600",
-            ];
+            let settings =
+                ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off", "jit=off"];
             command.args(settings.iter().flat_map(|setting| ["-c", setting]));
         }
         command

@@ -126,15 +126,17 @@ impl Database {
 }
 
 impl Drop for Database {
+    /// Beside the test's own thread: the server drops a database only when all that are about to log in have done so, and
+    /// one of these may be waiting for this very thread.
     fn drop(&mut self) {
         // A failed test leaves connections behind; --force ends them.
-        let status = self
-            .tools
-            .command("dropdb")
-            .args(["--force", "--maintenance-db", &self.cluster.url("postgres"), "--", &self.name])
-            .status();
-        if !status.is_ok_and(|status| status.success()) {
-            eprintln!("the database {} was not removed", self.name);
-        }
+        let mut command = self.tools.command("dropdb");
+        command.args(["--force", "--maintenance-db", &self.cluster.url("postgres"), "--", &self.name]);
+        let name = self.name.clone();
+        std::thread::spawn(move || {
+            if !command.status().is_ok_and(|status| status.success()) {
+                eprintln!("the database {name} was not removed");
+            }
+        });
     }
 }
