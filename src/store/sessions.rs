@@ -167,7 +167,8 @@ fn summary(status: SyncStatus) -> SessionSummary {
         inserted: result.map_or(0, |result| result.inserted),
         updated: result.map_or(0, |result| result.updated),
         deleted: result.map_or(0, |result| result.deleted),
-        bytes: status.bytes_done,
+        // What the nodes said to find out what differs is sent too.
+        bytes: result.map_or(status.bytes_done, |result| result.archive_bytes),
         bytes_per_second: status.bytes_per_second,
         rows: result.map_or(status.rows_done, |result| result.rows),
         undo_until_us: result.and_then(|result| result.undo_until_us),

@@ -165,6 +165,8 @@ async fn one_row_of_many_tables_travels_without_their_description() {
     let result = status.result.unwrap();
     assert_eq!(result.updated, 1);
     assert!(result.archive_bytes < 15_000, "{}", result.archive_bytes);
+    let (_, history) = south.get("/api/admin/sync/history").await;
+    assert_eq!(history["sessions"][0]["bytes"], result.archive_bytes, "{history}");
 }
 
 /// What stays was read before, and the server tells which rows are newer.

@@ -106,7 +106,10 @@ pub fn SessionFacts(status: SyncStatus) -> impl IntoView {
 
 #[component]
 fn ResultFacts(result: SyncResult) -> impl IntoView {
-    let sent = format!("{} of {}", format::bytes(result.archive_bytes), format::bytes(result.raw_bytes));
+    let sent = match result.raw_bytes {
+        0 => format::bytes(result.archive_bytes).to_string(),
+        raw => format!("{} for {} of rows", format::bytes(result.archive_bytes), format::bytes(raw)),
+    };
     let skipped = result.skipped.clone();
     view! {
         {(result.archive_bytes > 0).then(|| view! { <dt>"Sent"</dt><dd>{sent}</dd> })}
