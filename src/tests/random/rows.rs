@@ -28,7 +28,7 @@ enum Past {
 pub(super) fn scripts(schema: &Schema, seed: u64, mirror: bool) -> (String, String) {
     let mut chance = Chance::new(seed ^ 0xda7a);
     let rows = inserts(schema, &mut chance);
-    let source = with_orphans_mended(schema, &rows.concat());
+    let source = with_orphans_mended(schema, &rows.concat(), true);
     let past = match mirror {
         true => {
             *chance.pick(&[Past::Empty, Past::Equal, Past::Behind, Past::Apart, Past::Apart, Past::Apart])
@@ -39,7 +39,7 @@ pub(super) fn scripts(schema: &Schema, seed: u64, mirror: bool) -> (String, Stri
         Past::Empty => String::new(),
         Past::Equal => source.clone(),
         Past::Behind => {
-            with_orphans_mended(schema, &(source.clone() + &changes(schema, &mut chance, mirror)))
+            with_orphans_mended(schema, &(source.clone() + &changes(schema, &mut chance, mirror)), mirror)
         }
         Past::Apart => {
             let share = chance.below(4);
@@ -50,7 +50,7 @@ pub(super) fn scripts(schema: &Schema, seed: u64, mirror: bool) -> (String, Stri
                 .map(|(_, row)| row.as_str())
                 .collect();
             let own = inserts(schema, &mut chance).concat();
-            with_orphans_mended(schema, &(common + &own + &changes(schema, &mut chance, true)))
+            with_orphans_mended(schema, &(common + &own + &changes(schema, &mut chance, true)), true)
         }
     };
     (source, target)
@@ -111,8 +111,9 @@ fn changes(schema: &Schema, chance: &mut Chance, freely: bool) -> String {
     script
 }
 
-/// Rows that point nowhere point to nothing, or go; until there are none. What was deferred is tried at once.
-fn with_orphans_mended(schema: &Schema, rows: &str) -> String {
+/// Rows that point nowhere point to nothing, or go; until there are none. What was deferred is tried at once. `freely`:
+/// in tables too where a changed row is another row, which can hold a unique value of the source's.
+fn with_orphans_mended(schema: &Schema, rows: &str, freely: bool) -> String {
     let mut passes = String::new();
     for (place, table) in schema.tables.iter().enumerate() {
         let only = |at: usize| {
@@ -143,10 +144,12 @@ fn with_orphans_mended(schema: &Schema, rows: &str) -> String {
                 met.join(" and ")
             );
             let nulls: Vec<String> = child.iter().map(|column| format!("{column} = null")).collect();
-            for statement in [
-                format!("update {} t set {} where {orphan}", only(place), nulls.join(", ")),
-                format!("delete from {} t where {orphan}", only(place)),
-            ] {
+            let point_to_nothing =
+                format!("update {} t set {} where {orphan}", only(place), nulls.join(", "));
+            let go = format!("delete from {} t where {orphan}", only(place));
+            for statement in
+                (freely || !table.key.is_empty()).then_some(point_to_nothing).into_iter().chain([go])
+            {
                 passes += &format!("n := n + pg_temp.mend($try${statement}$try$);\n");
             }
         }
