@@ -8,6 +8,7 @@ use super::affected::{Affected, Reach};
 use super::conflicts::numbered;
 use super::error::doing;
 use super::merge::plan_for;
+use super::statements::relation;
 use crate::catalog::TableName;
 use crate::sql::{Definition, Ident, Operator, Sql, join, sql};
 
@@ -263,10 +264,6 @@ pub(super) async fn towards(
     let mut keys = touching(connection, std::slice::from_ref(table)).await?;
     keys.retain(|key| key.is_valid && key.parent == *table);
     Ok(keys)
-}
-
-fn relation(name: &TableName, is_partitioned: bool) -> Sql {
-    if is_partitioned { sql("{}", &[name]) } else { sql("only {}", &[name]) }
 }
 
 /// The foreign keys from and to `tables` and their partitions.

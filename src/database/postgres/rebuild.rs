@@ -11,6 +11,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use super::super::DatabaseError;
 use super::error::doing;
 use super::foreign_keys::{Key, Remade};
+use super::statements::relation;
 use crate::catalog::{self, Table, TableName};
 use crate::sql::{Definition, Ident, Literal, Sql, sql};
 
@@ -50,9 +51,8 @@ impl ForeignKey {
         }
     }
 
-    /// `only`, except where PostgreSQL does not know it: with partitions.
     fn relation(&self) -> Sql {
-        if self.child_partitioned { sql("{}", &[&self.child]) } else { sql("only {}", &[&self.child]) }
+        relation(&self.child, self.child_partitioned)
     }
 
     fn drop(&self) -> Sql {

@@ -16,6 +16,7 @@ use super::connect::Connector;
 use super::error::{doing, failed};
 use super::scope::{self, Chosen, Rule};
 use super::set_aside::of;
+use super::statements::relation;
 use super::{catalog, export, large_values, locks, preflight, sequences};
 use crate::archive::SequenceValue;
 use crate::catalog::{Catalog, Finding, LEFT_OUT, Table, TableName};
@@ -246,10 +247,7 @@ impl Snapshot for PostgresSnapshot {
         columns: &[String],
     ) -> Result<Since, DatabaseError> {
         let mut connection = self.reader().await?;
-        let relation = match table.partitioned {
-            true => sql("{}", &[&table.name]),
-            false => sql("only {}", &[&table.name]),
-        };
+        let relation = relation(&table.name, table.partitioned);
         // The map of pages that are visible to all is out of date where rows were written: an index alone is slow there.
         sqlx::query("set local enable_indexonlyscan = off")
             .execute(&mut connection)

@@ -57,13 +57,8 @@ impl Target {
         }
     }
 
-    /// `only`, so that tables that inherit from this one keep their rows; a partitioned root is written through.
     pub(super) fn relation(&self) -> Sql {
-        if self.table.partitioned {
-            sql("{}", &[&self.table.name])
-        } else {
-            sql("only {}", &[&self.table.name])
-        }
+        relation(&self.table.name, self.table.partitioned)
     }
 
     /// `t.key = s.key`
@@ -323,6 +318,11 @@ pub(super) fn count_changing(target: &Target, columns: &[String]) -> Option<Sql>
         return None;
     }
     Some(sql("select count(*) from {}", &[&target.pairs_unlike(&incoming)]))
+}
+
+/// `only`, so that tables that inherit from this one keep their rows; a partitioned root is written through.
+pub(super) fn relation(table: &TableName, is_partitioned: bool) -> Sql {
+    if is_partitioned { sql("{}", &[table]) } else { sql("only {}", &[table]) }
 }
 
 /// A row as text: equal for equal rows, for types without an equality too.
