@@ -58,6 +58,14 @@ impl Connector {
             // A statement whose process has died must not go on and commit.
             options = options.options([("client_connection_check_interval", "1000")]);
         }
-        options.connect().await.map_err(|cause| error::connecting(&cause))
+        let connection = options.connect().await.map_err(|cause| error::connecting(&cause))?;
+        self.send_at_once();
+        Ok(connection)
+    }
+
+    /// For the connections that are open now.
+    pub(super) fn send_at_once(&self) {
+        #[cfg(target_os = "linux")]
+        super::nodelay::send_at_once(self.options.get_port());
     }
 }

@@ -62,7 +62,7 @@ impl Loader for PooledLoader {
 
     async fn finish(self: Box<Self>) -> Result<Loaded, DatabaseError> {
         let Self { copy, what, rows, ending } = *self;
-        // Over TCP the server's answer takes 40 ms, however small the table: its delayed acknowledgement.
+        // Not worth waiting for: it takes a round trip, and 40 ms where `nodelay` may not do its work.
         ending.0.lock().unwrap_or_else(PoisonError::into_inner).spawn(async move {
             let loaded = copy.finish().await.map_err(|cause| failed(what.clone(), &cause))?;
             if loaded == rows {

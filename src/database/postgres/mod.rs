@@ -23,6 +23,8 @@ mod live_keys;
 mod load;
 mod locks;
 mod merge;
+#[cfg(target_os = "linux")]
+mod nodelay;
 mod preflight;
 mod preview;
 mod rebuild;

@@ -54,6 +54,13 @@ impl PostgresStaging {
         let options = options.options([("default_statistics_target", "10")]);
         let pool = PgPoolOptions::new()
             .max_connections(LOADS)
+            .after_connect({
+                let connector = connector.clone();
+                move |_, _| {
+                    connector.send_at_once();
+                    Box::pin(async { Ok(()) })
+                }
+            })
             .connect_with(options)
             .await
             .map_err(|cause| super::error::connecting(&cause))?;
