@@ -119,8 +119,14 @@ impl PostgresMerge {
         if let Some(statement) = update {
             written.updated = self.write(index, "update", statement).await?;
         }
-        written.updated += moved;
         let target = &self.targets[index];
+        // Each of the staged rows has met its own, so none is left that the table lacks.
+        let none_lacks = !target.key.is_empty() && written.updated == rows;
+        written.updated += moved;
+        if none_lacks {
+            self.remember(index, false, written.updated);
+            return Ok(written);
+        }
         if let (Some(images), false) = (&images, target.table.key().is_empty()) {
             insert = images.inserting(index, target, &insert);
         }
