@@ -6,7 +6,7 @@
 mod making;
 mod write;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -381,9 +381,10 @@ async fn demand_same_tables<'a>(
     connection: &mut PgConnection,
     targets: impl IntoIterator<Item = &'a Target>,
 ) -> Result<(), DatabaseError> {
-    let now = catalog::read(connection).await?;
+    let now = catalog::tables(connection).await?;
+    let now: HashMap<&TableName, &Table> = now.iter().map(|table| (&table.name, table)).collect();
     for target in targets {
-        let same = now.table(&target.table.name).is_some_and(|table| {
+        let same = now.get(&target.table.name).is_some_and(|&table| {
             // An estimate may have changed.
             Table { estimated_rows: target.table.estimated_rows, ..table.clone() } == target.table
         });

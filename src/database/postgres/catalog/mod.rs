@@ -18,6 +18,31 @@ use crate::catalog::{Action, Catalog, Column, ForeignKey, Identity, Table, Table
 
 /// Reads what the connection's transaction sees.
 pub(super) async fn read(connection: &mut PgConnection) -> Result<Catalog, DatabaseError> {
+    let (oids, tables) = numbered_tables(connection).await?;
+    let blueprints = blueprints::read(connection, &oids, &tables).await?;
+    let mut skipped = left_out::read(connection).await?;
+    let (tables, bare): (Vec<Table>, Vec<Table>) =
+        tables.into_iter().partition(|table| table.columns.iter().any(|column| !column.generated));
+    skipped
+        .extend(bare.iter().map(|table| skip(table.name.to_string(), "it has no column that could be sent")));
+    Ok(Catalog {
+        tables,
+        types: types::read(connection).await?,
+        extensions: types::extensions(connection).await?,
+        skipped,
+        blueprints,
+        type_plans: types::plans(connection).await?,
+        routines: types::routines(connection).await?,
+    })
+}
+
+/// All tables, those that could never be sent among them.
+pub(super) async fn tables(connection: &mut PgConnection) -> Result<Vec<Table>, DatabaseError> {
+    Ok(numbered_tables(connection).await?.1)
+}
+
+/// The tables and the server's number of each.
+async fn numbered_tables(connection: &mut PgConnection) -> Result<(Vec<i64>, Vec<Table>), DatabaseError> {
     let (mut oids, mut tables) = (Vec::new(), Vec::new());
     for row in tables_in(connection).await? {
         oids.push(row.get::<i64, _>("oid"));
@@ -53,21 +78,7 @@ pub(super) async fn read(connection: &mut PgConnection) -> Result<Catalog, Datab
             table.unstoppable.push(row.get("title"));
         }
     }
-    let blueprints = blueprints::read(connection, &oids, &tables).await?;
-    let mut skipped = left_out::read(connection).await?;
-    let (tables, bare): (Vec<Table>, Vec<Table>) =
-        tables.into_iter().partition(|table| table.columns.iter().any(|column| !column.generated));
-    skipped
-        .extend(bare.iter().map(|table| skip(table.name.to_string(), "it has no column that could be sent")));
-    Ok(Catalog {
-        tables,
-        types: types::read(connection).await?,
-        extensions: types::extensions(connection).await?,
-        skipped,
-        blueprints,
-        type_plans: types::plans(connection).await?,
-        routines: types::routines(connection).await?,
-    })
+    Ok((oids, tables))
 }
 
 /// The names of the tables alone.
