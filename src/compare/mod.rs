@@ -6,13 +6,15 @@ mod scratch;
 mod since;
 mod sketch;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt, stream};
 
 use crate::archive::{TableHasher, hex};
 use crate::catalog::{Table, TableName};
@@ -25,8 +27,8 @@ pub(crate) use reading::{ReadingError, Readings};
 pub(crate) use since::{Stayed, digests_since};
 pub(crate) use sketch::{Difference, Sketch, cells_for};
 
-/// Tables read at the same time.
-const READERS: usize = 2;
+/// Tables read at the same time, at most: each takes some megabytes.
+const MOST_READERS: usize = 4;
 
 /// The part of a hash by which the two sides name a row to each other. Two rows that share it are found by the sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -87,8 +89,14 @@ impl Slice {
     }
 }
 
-/// A table and the columns that count.
+/// A table and the columns that count, in the order of their names.
 pub(crate) type Selected = (Table, Vec<String>);
+
+/// That is the order in which the fields of a row are hashed: read so, none has to be moved.
+pub(crate) fn selected(table: &Table, mut columns: Vec<String>) -> Selected {
+    columns.sort_unstable();
+    (table.clone(), columns)
+}
 
 /// Digests of whole tables as the snapshot sees them, in the order of `tables`. Constant memory. `done` is called
 /// after each table.
@@ -98,19 +106,43 @@ pub(crate) async fn digests(
     done: impl Fn(usize) + Sync,
 ) -> Result<Vec<TableDigest>, DatabaseError> {
     let finished = AtomicUsize::new(0);
-    let readers: Vec<BoxFuture<'_, Result<TableDigest, DatabaseError>>> = tables
-        .iter()
-        .map(|(table, columns)| {
-            let (finished, done) = (&finished, &done);
-            async move {
-                let digest = digest(snapshot, table, columns).await?;
-                done(finished.fetch_add(1, Ordering::Relaxed) + 1);
-                Ok(digest)
-            }
-            .boxed()
-        })
-        .collect();
-    stream::iter(readers).buffered(READERS).try_collect().await
+    each(tables, size, |(table, columns)| {
+        let (finished, done) = (&finished, &done);
+        async move {
+            let digest = digest(snapshot, table, columns).await?;
+            done(finished.fetch_add(1, Ordering::Relaxed) + 1);
+            Ok(digest)
+        }
+        .boxed()
+    })
+    .await
+}
+
+/// What `read` makes of each of `tables`, in their order. Some are read at a time, and the largest first, so that none
+/// of them is left alone for the end.
+async fn each<'a, I, T, E>(
+    tables: &'a [I],
+    size: fn(&I) -> u64,
+    read: impl Fn(&'a I) -> BoxFuture<'a, Result<T, E>>,
+) -> Result<Vec<T>, E> {
+    let mut places: Vec<usize> = (0..tables.len()).collect();
+    places.sort_by_key(|place| Reverse(size(&tables[*place])));
+    let reads = places.into_iter().map(|place| read(&tables[place]).map_ok(move |made| (place, made)));
+    let reads: Vec<_> = reads.collect();
+    let mut made: Vec<(usize, T)> = stream::iter(reads).buffer_unordered(readers()).try_collect().await?;
+    made.sort_unstable_by_key(|(place, _)| *place);
+    Ok(made.into_iter().map(|(_, made)| made).collect())
+}
+
+/// Each keeps one core here busy and one of the server's, which may be on the same machine.
+fn readers() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    (cores / 2).clamp(1, MOST_READERS)
+}
+
+/// About how many rows there are.
+fn size((table, _): &Selected) -> u64 {
+    table.estimated_rows
 }
 
 async fn digest(
@@ -141,7 +173,7 @@ fn unreadable(table: &TableName, cause: &impl fmt::Display) -> DatabaseError {
 
 /// Every table with the columns that a sync moves: a comparison and the end of a sync give the same digests.
 pub(crate) fn everything(snapshot: &dyn Snapshot) -> Vec<Selected> {
-    snapshot.catalog().tables.iter().map(|table| (table.clone(), table.stored_columns())).collect()
+    snapshot.catalog().tables.iter().map(|table| selected(table, table.stored_columns())).collect()
 }
 
 /// The digest that a table has with `more` rows and without `less`, each with the sum of their hashes. None when

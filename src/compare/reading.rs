@@ -9,11 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, TryStreamExt};
 
 use super::scratch::{Place, Scratch};
-use super::{Estimate, READERS, RowId, RowIds, Selected, Sketch, Slice, unreadable};
+use super::{Estimate, RowId, RowIds, Selected, Sketch, Slice, each, size, unreadable};
 use crate::archive::{LONGEST_ROW, RowHasher, Rows, TableHasher, TooLong, hex};
 use crate::catalog::TableName;
 use crate::database::{DatabaseError, Moment, RowStream, Snapshot};
@@ -60,19 +59,16 @@ pub(crate) struct Reading {
 }
 
 impl Readings {
-    /// Reads all of `tables`, two at a time.
+    /// Reads all of `tables`.
     pub(crate) async fn read(
         snapshot: Arc<dyn Snapshot>,
-        tables: Vec<Selected>,
+        tables: &[Selected],
         folder: &Path,
         progress: &(dyn Fn() + Sync),
     ) -> Result<Self, ReadingError> {
         let (scratch, kept) = (Scratch::open(folder)?, AtomicU64::new(0));
-        let readers: Vec<BoxFuture<'_, _>> = tables
-            .into_iter()
-            .map(|selected| Reading::read(&*snapshot, selected, &scratch, &kept, progress).boxed())
-            .collect();
-        let tables = stream::iter(readers).buffered(READERS).try_collect().await?;
+        let read = |selected| Reading::read(&*snapshot, selected, &scratch, &kept, progress).boxed();
+        let tables = each(tables, size, read).await?;
         Ok(Self { snapshot, scratch, tables })
     }
 
@@ -135,12 +131,12 @@ impl Readings {
 impl Reading {
     async fn read(
         snapshot: &dyn Snapshot,
-        selected: Selected,
+        selected: &Selected,
         scratch: &Scratch,
         kept: &AtomicU64,
         progress: &(dyn Fn() + Sync),
     ) -> Result<Self, ReadingError> {
-        let (table, columns) = &selected;
+        let (table, columns) = selected;
         let mut hasher = TableHasher::keeping_hashes(columns);
         let (mut names, mut text, mut is_long) = (Vec::new(), Some(Vec::new()), false);
         let mut open_row = 0;
@@ -169,7 +165,7 @@ impl Reading {
         }
         let (rows, hash) = hasher.finish();
         let digest = TableDigest { name: table.name.to_string(), rows, hash: hex(hash) };
-        Ok(Self { selected, digest, hash, is_long, names, text })
+        Ok(Self { selected: selected.clone(), digest, hash, is_long, names, text })
     }
 }
 

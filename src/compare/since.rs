@@ -4,9 +4,9 @@
 //! the reading saw and nobody was to touch, and what has been written since, are together the whole table when its rows
 //! are as many: then their hashes add up to its hash.
 
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::FutureExt;
 
-use super::{READERS, Selected, sum, with_and_without};
+use super::{Selected, each, sum, with_and_without};
 use crate::database::{DatabaseError, Moment, Snapshot};
 use crate::model::TableDigest;
 
@@ -20,8 +20,8 @@ pub(crate) async fn digests_since(
     moment: &Moment,
     tables: &[Stayed],
 ) -> Result<Vec<(Option<TableDigest>, u64)>, DatabaseError> {
-    let readers: Vec<_> = tables.iter().map(|table| digest_since(snapshot, moment, table).boxed()).collect();
-    stream::iter(readers).buffered(READERS).try_collect().await
+    let rows = |(_, stayed): &Stayed| stayed.rows;
+    each(tables, rows, |table| digest_since(snapshot, moment, table).boxed()).await
 }
 
 async fn digest_since(
@@ -29,8 +29,8 @@ async fn digest_since(
     moment: &Moment,
     ((table, columns), stayed): &Stayed,
 ) -> Result<(Option<TableDigest>, u64), DatabaseError> {
-    let since = snapshot.since(moment, table, columns).await?;
-    let written = sum(since.written, table, columns).await?;
-    let digest = with_and_without(stayed, written, (0, 0)).filter(|digest| digest.rows == since.rows);
+    let written = async { sum(snapshot.written_since(moment, table, columns).await?, table, columns).await };
+    let (rows, written) = tokio::try_join!(snapshot.count(table), written)?;
+    let digest = with_and_without(stayed, written, (0, 0)).filter(|digest| digest.rows == rows);
     Ok((digest, written.0))
 }

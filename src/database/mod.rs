@@ -210,19 +210,13 @@ pub(crate) enum View<'a> {
     Of(&'a Scope),
     /// The same part of a target, as far as it is there already.
     Like(&'a Scope),
+    /// These tables, whole. The database is not asked again what they look like.
+    Tables(&'a [Table]),
 }
 
 /// When a snapshot was taken, as its database counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Moment(String);
-
-/// What has happened to a table since a moment.
-pub(crate) struct Since {
-    /// Its rows now.
-    pub rows: u64,
-    /// Those of them that were written since, as `Snapshot::rows` gives them.
-    pub written: RowStream,
-}
 
 /// A consistent view of a database, or of a part of it.
 #[async_trait]
@@ -241,10 +235,17 @@ pub(crate) trait Snapshot: Send + Sync {
     /// The named columns of a table in canonical COPY text, in no particular order.
     async fn rows(&self, table: &Table, columns: &[String]) -> Result<RowStream, DatabaseError>;
 
-    /// What has been written to a table that this snapshot sees whole. Rows of transactions that were under way at the
-    /// moment may be missing.
-    async fn since(&self, moment: &Moment, table: &Table, columns: &[String])
-    -> Result<Since, DatabaseError>;
+    /// The rows of a table that this snapshot sees whole.
+    async fn count(&self, table: &Table) -> Result<u64, DatabaseError>;
+
+    /// Those of them that were written since a moment, as `rows` gives them. Rows of transactions that were under way at
+    /// the moment may be missing.
+    async fn written_since(
+        &self,
+        moment: &Moment,
+        table: &Table,
+        columns: &[String],
+    ) -> Result<RowStream, DatabaseError>;
 
     async fn sequences(&self) -> Result<Vec<SequenceValue>, DatabaseError>;
 

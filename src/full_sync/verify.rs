@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::session::Session;
 use super::target::at;
 use crate::archive::hex;
+use crate::catalog::Table;
 use crate::compare::{self, Selected, Stayed};
 use crate::database::{DatabaseError, Incoming, View};
 use crate::model::{Relation, Step, SyncError, SyncResult, TableDigest, text};
@@ -97,10 +98,11 @@ impl Target<'_> {
             if let (Some((rows, hash)), Some(own)) = (stays, counts.target_only_hash) {
                 let (rows, hash) = (rows + counts.target_only, hex(hash.wrapping_add(own)));
                 let stayed = TableDigest { name: table.name.to_string(), rows, hash };
-                tables.push(((table.clone(), columns.clone()), stayed));
+                tables.push((compare::selected(table, columns.clone()), stayed));
             }
         }
-        let snapshot = self.session.node.database.snapshot(&self.session.id, View::Everything).await?;
+        let known: Vec<Table> = tables.iter().map(|((table, _), _)| table.clone()).collect();
+        let snapshot = self.session.node.database.snapshot(&self.session.id, View::Tables(&known)).await?;
         let looked = compare::digests_since(&*snapshot, &stays.moment, &tables).await?;
         let read: u64 = looked.iter().map(|(_, rows)| rows).sum();
         let digests: Vec<TableDigest> = looked.into_iter().filter_map(|(digest, _)| digest).collect();
@@ -122,11 +124,10 @@ impl Target<'_> {
     async fn digests(&self, known: Vec<TableDigest>) -> Result<Vec<TableDigest>, DatabaseError> {
         let (progress, database) = (&self.session.progress, &self.session.node.database);
         let scope = progress.status().options.scope;
-        let incoming = self
-            .plan
-            .incoming
-            .iter()
-            .map(|it| ((it.table.clone(), it.columns.clone()), it.partial && scope.chooses_rows()));
+        let incoming =
+            self.plan.incoming.iter().map(|it| {
+                (compare::selected(&it.table, it.columns.clone()), it.partial && scope.chooses_rows())
+            });
         let tables =
             incoming.chain(self.equal.iter().map(|(selected, _)| (selected.clone(), scope.chooses_rows())));
         let tables: Vec<(Selected, bool)> = tables.collect();
@@ -137,10 +138,12 @@ impl Target<'_> {
         let unknown = tables.iter().enumerate().filter(|(at, _)| !places.contains(&Some(*at)));
         let (part, whole): (Vec<_>, Vec<_>) = unknown.partition(|(_, (_, in_part))| *in_part);
         let mut digests = known;
-        for (unknown, view) in [(whole, View::Everything), (part, View::Like(&scope))] {
+        for (unknown, in_part) in [(whole, false), (part, true)] {
             if !unknown.is_empty() {
                 let selected: Vec<Selected> =
                     unknown.into_iter().map(|(_, (selected, _))| selected.clone()).collect();
+                let known: Vec<Table> = selected.iter().map(|(table, _)| table.clone()).collect();
+                let view = if in_part { View::Like(&scope) } else { View::Tables(&known) };
                 let (before, all) = (digests.len(), Some(tables.len() as u64));
                 let done = |done: usize| progress.step(Step::Verify, (before + done) as u64, all);
                 let snapshot = database.snapshot(&self.session.id, view).await?;

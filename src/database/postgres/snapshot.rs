@@ -11,7 +11,7 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::super::{DatabaseError, Exporter, Moment, RowStream, Since, Snapshot, View};
+use super::super::{DatabaseError, Exporter, Moment, RowStream, Snapshot, View};
 use super::connect::Connector;
 use super::error::{doing, failed};
 use super::scope::{self, Chosen, Rule};
@@ -61,16 +61,20 @@ impl PostgresSnapshot {
         view: View<'_>,
         settings: &ScopeSettings,
     ) -> Result<Self, DatabaseError> {
-        let mut holder = connector.open(session).await?;
+        // The first reader will be wanted at once.
+        let (mut holder, first) = tokio::try_join!(connector.open(session), connector.open(session))?;
         begin(&mut holder).await?;
         let (id, next): (String, String) =
             sqlx::query_as("select pg_export_snapshot(), pg_snapshot_xmax(pg_current_snapshot())::text")
                 .fetch_one(&mut holder)
                 .await
                 .map_err(doing("export a snapshot"))?;
-        let catalog = match catalog::read(&mut holder).await {
-            Ok(catalog) => catalog,
-            Err(error) => return Err(locks::named_after(error, &mut holder, &[]).await),
+        let catalog = match view {
+            View::Tables(tables) => Catalog { tables: tables.to_vec(), ..Catalog::default() },
+            View::Everything | View::Of(_) | View::Like(_) => match catalog::read(&mut holder).await {
+                Ok(catalog) => catalog,
+                Err(error) => return Err(locks::named_after(error, &mut holder, &[]).await),
+            },
         };
         let drops_columns = matches!(view, View::Of(scope) if !scope.without_columns.is_empty());
         let (catalog, rule) = scope::apply(catalog, view, settings)?;
@@ -84,7 +88,7 @@ impl PostgresSnapshot {
             catalog,
             pg_bin,
             holder: Mutex::new(holder),
-            idle: Idle::default(),
+            idle: Arc::new(std::sync::Mutex::new(vec![first])),
             chosen: Chosen::default(),
             chooser: Arc::default(),
             rule,
@@ -171,12 +175,7 @@ impl PostgresSnapshot {
         in_background(|sender| async move {
             let what = format!("read {name}");
             let ended = match copy_out(&mut connection, statement.as_str(), what, &sender).await {
-                // Ends the reader's transaction, and with it the lock; the snapshot's holder keeps the snapshot.
-                Ok(Reached::End) => sqlx::query("commit")
-                    .execute(&mut connection)
-                    .await
-                    .map(|_| idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection))
-                    .map_err(doing("end a read")),
+                Ok(Reached::End) => end_read(connection, &idle).await,
                 Ok(Reached::Middle) => Ok(()),
                 Err(error) => Err(locks::named_after(error, &mut connection, &[&name]).await),
             };
@@ -192,6 +191,13 @@ impl PostgresSnapshot {
         let skipped = self.catalog.skipped.iter().filter(|skipped| skipped.reason == LEFT_OUT);
         skipped.map(|skipped| skipped.name.clone()).collect()
     }
+}
+
+/// Ends the reader's transaction, and with it the lock; the snapshot's holder keeps the snapshot.
+async fn end_read(mut connection: PgConnection, idle: &Idle) -> Result<(), DatabaseError> {
+    sqlx::query("commit").execute(&mut connection).await.map_err(doing("end a read"))?;
+    idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    Ok(())
 }
 
 async fn begin(connection: &mut PgConnection) -> Result<(), DatabaseError> {
@@ -240,30 +246,32 @@ impl Snapshot for PostgresSnapshot {
         Ok(self.stream(connection, statement, &table.name))
     }
 
-    async fn since(
+    async fn count(&self, table: &Table) -> Result<u64, DatabaseError> {
+        let mut connection = self.reader().await?;
+        let what = || format!("count the rows of {}", table.name);
+        // The map of pages that are visible to all is out of date where rows were written: an index alone is slow there.
+        let prepare = sqlx::query("set local enable_indexonlyscan = off");
+        prepare.execute(&mut connection).await.map_err(doing(what()))?;
+        let count = sql("select count(*) from {}", &[&relation(&table.name, table.partitioned)]);
+        let rows: Result<i64, _> = sqlx::query_scalar(count.into_query()).fetch_one(&mut connection).await;
+        let rows = rows.map_err(doing(what()))?.unsigned_abs();
+        end_read(connection, &self.idle).await?;
+        Ok(rows)
+    }
+
+    async fn written_since(
         &self,
         moment: &Moment,
         table: &Table,
         columns: &[String],
-    ) -> Result<Since, DatabaseError> {
-        let mut connection = self.reader().await?;
-        let relation = relation(&table.name, table.partitioned);
-        // The map of pages that are visible to all is out of date where rows were written: an index alone is slow there.
-        sqlx::query("set local enable_indexonlyscan = off")
-            .execute(&mut connection)
-            .await
-            .map_err(doing("prepare to count rows"))?;
-        let rows: Result<i64, _> =
-            sqlx::query_scalar(sql("select count(*) from {}", &[&relation]).into_query())
-                .fetch_one(&mut connection)
-                .await;
-        let rows = rows.map_err(doing(format!("count the rows of {}", table.name)))?.unsigned_abs();
+    ) -> Result<RowStream, DatabaseError> {
+        let connection = self.reader().await?;
         // A row carries the lower half of its transaction's number, which compares by its age.
         let statement = sql(
             "copy (select {} from {} t where age(t.xmin) between 0 and (select age({}::xid8::xid))) to stdout",
-            &[&of("t", columns), &relation, &Literal(&moment.0)],
+            &[&of("t", columns), &relation(&table.name, table.partitioned), &Literal(&moment.0)],
         );
-        Ok(Since { rows, written: self.stream(connection, statement, &table.name) })
+        Ok(self.stream(connection, statement, &table.name))
     }
 
     async fn sequences(&self) -> Result<Vec<SequenceValue>, DatabaseError> {

@@ -50,8 +50,7 @@ pub(in super::super) async fn offer(
     progress.enter(Step::Backup, "Reads and hashes all tables in one snapshot");
     let folder = spool_dir::path(&session.node.config.data_dir);
     let touch = || progress.touch();
-    let readings =
-        Readings::read(snapshot.clone(), selected.clone(), &folder, &touch).await.map_err(at_backup)?;
+    let readings = Readings::read(snapshot.clone(), &selected, &folder, &touch).await.map_err(at_backup)?;
     let digests = readings.tables.iter().map(|reading| reading.digest.clone());
     session.digests.send_replace(Some(digests.collect()));
     let sums = readings.tables.iter();

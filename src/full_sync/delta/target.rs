@@ -10,7 +10,7 @@ use super::narrow::{differing, narrow, share};
 use crate::archive::hex;
 use crate::backup;
 use crate::catalog::{Catalog, TableName, takes};
-use crate::compare::{Readings, Selected, Stayed};
+use crate::compare::{self, Readings, Selected, Stayed};
 use crate::database::View;
 use crate::model::{Method, Step, SyncError, TableDigest};
 use crate::restore::{self, Part};
@@ -59,8 +59,6 @@ pub(in super::super) async fn find(
     let options = progress.status().options;
     let plan = restore::plan(&manifest, &catalog, &options).map_err(at_convert)?;
     let names: Vec<TableName> = plan.incoming.iter().map(|incoming| incoming.table.name.clone()).collect();
-    database.demand_write(&session.id, &names).await.map_err(at_convert)?;
-
     if !plan.making.is_empty() {
         return everything(session, line, "Tables are made on the target, so everything was sent by backup")
             .await;
@@ -70,18 +68,21 @@ pub(in super::super) async fn find(
     if auto && chosen.all(|table| table.estimated_rows == 0) {
         return everything(session, line, "The target is empty, so everything was sent by backup").await;
     }
+    let incoming = plan.incoming.into_iter();
     let selected: Vec<Selected> =
-        plan.incoming.into_iter().map(|incoming| (incoming.table, incoming.columns)).collect();
+        incoming.map(|incoming| compare::selected(&incoming.table, incoming.columns)).collect();
     let columns = selected.iter().map(|(table, columns)| (table.name.clone(), columns.clone())).collect();
     let tables = Ask::Tables(columns);
     let touch = || progress.touch();
     let folder = spool_dir::path(&session.node.config.data_dir);
     let read = async {
-        let snapshot = database.snapshot(&session.id, View::Like(scope)).await.map_err(at_convert)?;
-        let readings = Readings::read(snapshot.clone(), selected.clone(), &folder, &touch);
+        let view = if scope.is_everything() { View::Tables(&catalog.tables) } else { View::Like(scope) };
+        let snapshot = database.snapshot(&session.id, view).await.map_err(at_convert)?;
+        let readings = Readings::read(snapshot.clone(), &selected, &folder, &touch);
         Ok((readings.await.map_err(at_convert)?, snapshot))
     };
-    let ((), (ours, snapshot)) = tokio::try_join!(line.say(&tables), read)?;
+    let may_write = database.demand_write(&session.id, &names).map_err(at_convert);
+    let ((), (ours, snapshot), ()) = tokio::try_join!(line.say(&tables), read, may_write)?;
     let Offer::Sums(theirs) = line.hear().await? else { return Err(out_of_order(&line)) };
     if theirs.len() != selected.len() {
         return Err(line.nonsense(&"sums of other tables"));

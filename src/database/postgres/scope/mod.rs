@@ -53,7 +53,7 @@ pub(super) fn apply(
     settings: &ScopeSettings,
 ) -> Result<(Catalog, Option<Rule>), DatabaseError> {
     let (scope, is_source) = match view {
-        View::Everything => return Ok((catalog, None)),
+        View::Everything | View::Tables(_) => return Ok((catalog, None)),
         View::Of(scope) | View::Like(scope) if scope.is_everything() => return Ok((catalog, None)),
         View::Of(scope) => (scope, true),
         View::Like(scope) => (scope, false),
