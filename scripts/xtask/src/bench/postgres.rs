@@ -120,6 +120,24 @@ impl Database {
         Ok(started.elapsed().as_secs_f64())
     }
 
+    /// The same by pgcopydb, where it is installed. Returns seconds.
+    pub(super) fn clone_into(&self, empty: &Self, folder: &Path) -> Result<Option<f64>> {
+        if Command::new("pgcopydb").arg("--version").output().is_err() {
+            return Ok(None);
+        }
+        let (filters, work) = (folder.join("pgcopydb.ini"), folder.join("pgcopydb"));
+        std::fs::write(&filters, "[exclude-schema]\ntandem\n")?;
+        let mut clone = Command::new("pgcopydb");
+        clone.args(["clone", "--no-owner", "--no-acl", "--table-jobs", "2", "--index-jobs", "2"]);
+        clone.args(["--source", &self.url(), "--target", &empty.url()]);
+        clone.arg("--filters").arg(&filters).arg("--dir").arg(&work);
+        let started = Instant::now();
+        finish("pgcopydb", &mut clone)?;
+        let seconds = started.elapsed().as_secs_f64();
+        std::fs::remove_dir_all(&work)?;
+        Ok(Some(seconds))
+    }
+
     /// Reference of a sync that finds nothing to do. Returns seconds.
     pub(super) fn dump_to_nowhere(&self) -> Result<f64> {
         let started = Instant::now();

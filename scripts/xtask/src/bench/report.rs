@@ -13,8 +13,8 @@ pub(super) struct Figure {
     pub(super) goal: &'static str,
     /// The highest ratio that meets the goal.
     pub(super) limit: f64,
-    /// What cannot be done without, and how long PostgreSQL's own tools take for it here.
-    pub(super) floor: Option<(&'static str, Vec<f64>)>,
+    /// How long other tools take here, for the same or for what cannot be done without. Nothing where one is missing.
+    pub(super) beside: Vec<(&'static str, Vec<f64>)>,
     /// What else is to be said, failures above all.
     pub(super) notes: Vec<String>,
 }
@@ -57,9 +57,9 @@ impl Report {
             figure.goal.to_owned(),
             yes_or_no(ratio <= figure.limit && !is_wrong),
         ]);
-        if let Some((what, seconds)) = figure.floor {
-            let (floor, ratio) = (spread(&seconds), ours / median(&seconds));
-            self.notes.push(format!("{}: {what}, takes {floor}; Tandem {ratio:.2} × that", figure.work));
+        for (what, seconds) in figure.beside.into_iter().filter(|(_, seconds)| !seconds.is_empty()) {
+            let (took, ratio) = (spread(&seconds), ours / median(&seconds));
+            self.notes.push(format!("{}: {what}, takes {took}; Tandem {ratio:.2} × that", figure.work));
         }
         self.notes.extend(figure.notes.into_iter().map(|note| format!("{}: {note}", figure.work)));
     }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -30,7 +30,7 @@ pub(super) struct Stage {
     far_url: String,
     tandem: PathBuf,
     _servers: Service,
-    _folder: Folder,
+    folder: Folder,
 }
 
 /// Where the nodes keep what is under way; removed at the end.
@@ -102,7 +102,12 @@ impl Stage {
             )?,
         ];
         let (target_url, far_url) = (url(ports[0]), url(ports[2]));
-        Ok(Self { nodes, source, target, target_url, far_url, tandem, _servers: servers, _folder: folder })
+        Ok(Self { nodes, source, target, target_url, far_url, tandem, _servers: servers, folder })
+    }
+
+    /// For what the tools beside us put down.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder.0
     }
 
     /// Nothing of the work before is left to be done in the next measurement.
