@@ -10,7 +10,6 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::BoxFuture;
@@ -26,9 +25,6 @@ pub(crate) use estimate::Estimate;
 pub(crate) use reading::{ReadingError, Readings};
 pub(crate) use since::{Stayed, digests_since};
 pub(crate) use sketch::{Difference, Sketch, cells_for};
-
-/// Tables read at the same time, at most: each takes some megabytes.
-const MOST_READERS: usize = 4;
 
 /// The part of a hash by which the two sides name a row to each other. Two rows that share it are found by the sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -106,7 +102,7 @@ pub(crate) async fn digests(
     done: impl Fn(usize) + Sync,
 ) -> Result<Vec<TableDigest>, DatabaseError> {
     let finished = AtomicUsize::new(0);
-    each(tables, size, |(table, columns)| {
+    each(snapshot, tables, size, |(table, columns)| {
         let (finished, done) = (&finished, &done);
         async move {
             let digest = digest(snapshot, table, columns).await?;
@@ -118,9 +114,10 @@ pub(crate) async fn digests(
     .await
 }
 
-/// What `read` makes of each of `tables`, in their order. Some are read at a time, and the largest first, so that none
-/// of them is left alone for the end.
+/// What `read` makes of each of `tables`, in their order. As many are read at a time as pays, and the largest first, so
+/// that none of them is left alone for the end.
 async fn each<'a, I, T, E>(
+    snapshot: &dyn Snapshot,
     tables: &'a [I],
     size: fn(&I) -> u64,
     read: impl Fn(&'a I) -> BoxFuture<'a, Result<T, E>>,
@@ -129,15 +126,10 @@ async fn each<'a, I, T, E>(
     places.sort_by_key(|place| Reverse(size(&tables[*place])));
     let reads = places.into_iter().map(|place| read(&tables[place]).map_ok(move |made| (place, made)));
     let reads: Vec<_> = reads.collect();
-    let mut made: Vec<(usize, T)> = stream::iter(reads).buffer_unordered(readers()).try_collect().await?;
+    let mut made: Vec<(usize, T)> =
+        stream::iter(reads).buffer_unordered(snapshot.readers()).try_collect().await?;
     made.sort_unstable_by_key(|(place, _)| *place);
     Ok(made.into_iter().map(|(_, made)| made).collect())
-}
-
-/// Each keeps one core here busy and one of the server's, which may be on the same machine.
-fn readers() -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    (cores / 2).clamp(1, MOST_READERS)
 }
 
 /// About how many rows there are.

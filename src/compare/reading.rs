@@ -68,7 +68,7 @@ impl Readings {
     ) -> Result<Self, ReadingError> {
         let (scratch, kept) = (Scratch::open(folder)?, AtomicU64::new(0));
         let read = |selected| Reading::read(&*snapshot, selected, &scratch, &kept, progress).boxed();
-        let tables = each(tables, size, read).await?;
+        let tables = each(&*snapshot, tables, size, read).await?;
         Ok(Self { snapshot, scratch, tables })
     }
 

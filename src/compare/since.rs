@@ -21,7 +21,7 @@ pub(crate) async fn digests_since(
     tables: &[Stayed],
 ) -> Result<Vec<(Option<TableDigest>, u64)>, DatabaseError> {
     let rows = |(_, stayed): &Stayed| stayed.rows;
-    each(tables, rows, |table| digest_since(snapshot, moment, table).boxed()).await
+    each(snapshot, tables, rows, |table| digest_since(snapshot, moment, table).boxed()).await
 }
 
 async fn digest_since(

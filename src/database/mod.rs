@@ -232,6 +232,9 @@ pub(crate) trait Snapshot: Send + Sync {
     /// Only the newest rows are seen: one more row in the table can push another one out of sight.
     fn is_cut(&self, table: &TableName) -> bool;
 
+    /// So many tables are best read at the same time.
+    fn readers(&self) -> usize;
+
     /// The named columns of a table in canonical COPY text, in no particular order.
     async fn rows(&self, table: &Table, columns: &[String]) -> Result<RowStream, DatabaseError>;
 

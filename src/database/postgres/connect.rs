@@ -1,5 +1,7 @@
 //! Connections: every one of a sync has a name and the same settings, so that text means the same everywhere.
 
+use std::net::IpAddr;
+
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
@@ -63,9 +65,36 @@ impl Connector {
         Ok(connection)
     }
 
+    /// The server runs on this machine, as far as its address tells.
+    pub(super) fn is_local(&self) -> bool {
+        let host = self.options.get_host();
+        let is_loopback =
+            host.trim_matches(['[', ']']).parse().is_ok_and(|address: IpAddr| address.is_loopback());
+        self.options.get_socket().is_some() || is_loopback || host == "localhost" || host.starts_with('/')
+    }
+
     /// For the connections that are open now.
     pub(super) fn send_at_once(&self) {
         #[cfg(target_os = "linux")]
         super::nodelay::send_at_once(self.options.get_port());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_on_this_machine_is_known_by_its_address() {
+        let is_local = |url: &str| {
+            Connector { options: url.parse().unwrap(), password: None, server_version: 150_000 }.is_local()
+        };
+        for here in ["127.0.0.1", "localhost", "[::1]", "%2Frun%2Fpostgresql"] {
+            assert!(is_local(&format!("postgres://me@{here}/shop")), "{here}");
+        }
+        assert!(is_local("postgres:///shop?host=/run/postgresql&user=me"));
+        for elsewhere in ["10.0.0.7", "db.example.com", "[2001:db8::7]"] {
+            assert!(!is_local(&format!("postgres://me@{elsewhere}/shop")), "{elsewhere}");
+        }
     }
 }

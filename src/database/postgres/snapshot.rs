@@ -1,5 +1,6 @@
 //! One exported snapshot: every reader, pg_dump included, sees the same moment.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
@@ -26,6 +27,9 @@ use crate::sql::{Literal, Sql, names, sql};
 
 /// The server sends one message a row; they are gathered into chunks of this size, in bytes.
 const CHUNK: usize = 256 * 1024;
+
+/// Each takes some megabytes.
+const MOST_READERS: usize = 4;
 
 type Idle = Arc<std::sync::Mutex<Vec<PgConnection>>>;
 type Sender = mpsc::Sender<Result<Bytes, DatabaseError>>;
@@ -224,6 +228,13 @@ impl Snapshot for PostgresSnapshot {
 
     fn is_cut(&self, table: &TableName) -> bool {
         self.chosen.parts.get(table).is_some_and(|part| part.is_cut)
+    }
+
+    /// One keeps a core busy here and one at the server, which may be on the same machine.
+    fn readers(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let ours = if self.connector.is_local() { cores / 2 } else { cores };
+        ours.clamp(1, MOST_READERS)
     }
 
     async fn rows(&self, table: &Table, columns: &[String]) -> Result<RowStream, DatabaseError> {
