@@ -79,6 +79,7 @@ pub(crate) fn router(node: &Node) -> Router {
         .route("/api/sync/rows/{session}/{number}", post(exchange("application/json")))
         .fallback(assets::serve)
         .layer(DefaultBodyLimit::max(guard::peer::CONTROL_LIMIT_BYTES))
+        .layer(middleware::from_fn(pages::draw))
         .layer(middleware::from_fn_with_state(node.clone(), guard::admit))
         .layer(CatchPanicLayer::custom(headers::after_panic))
         .layer(middleware::from_fn(headers::secure))
