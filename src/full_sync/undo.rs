@@ -66,6 +66,7 @@ pub(super) async fn undo(session: &Session, undone: SyncStatus, force: bool) -> 
         staging,
         sums: rows.iter().map(|rows| (*rows, 0)).collect(),
         unfit: vec![Vec::new(); rows.len()],
+        came: rows,
         sequences: Vec::new(),
         totals: Default::default(),
     };
@@ -99,7 +100,7 @@ pub(super) async fn undo(session: &Session, undone: SyncStatus, force: bool) -> 
         updated: merged.sum(|counts| counts.updated),
         deleted: merged.sum(|counts| counts.deleted),
         unchanged: merged.sum(|counts| counts.unchanged),
-        rows: rows.iter().sum(),
+        rows: staged.came.iter().sum(),
         tables: tables.len() as u64,
         archive_bytes: 0,
         raw_bytes: 0,

@@ -145,6 +145,7 @@ async fn attempt(
     let mut merging = Merging {
         plan,
         sums: &staged.sums,
+        came: &staged.came,
         unfit: &staged.unfit,
         options: &options,
         progress,
@@ -174,6 +175,7 @@ async fn attempt(
 struct Merging<'a> {
     plan: &'a Plan,
     sums: &'a [(u64, u128)],
+    came: &'a [u64],
     unfit: &'a [Vec<LeftOut>],
     options: &'a Options,
     progress: &'a Progress,
@@ -227,12 +229,14 @@ impl Merging<'_> {
     async fn upsert(&mut self) -> Result<(), RestoreError> {
         for (done, &index) in self.plan.order.iter().enumerate() {
             self.progress.table(index, |table| table.state = TableState::Merging);
-            let source_rows = self.sums[index].0.saturating_sub(self.merged.tables[index].left_out.0);
+            let (left_out, _) = self.merged.tables[index].left_out;
+            let source_rows = self.sums[index].0.saturating_sub(left_out);
+            let staged_rows = self.came[index].saturating_sub(left_out);
             let incoming = &self.plan.incoming[index];
             // Of a part with a key, the rows that the source does not have are known by their keys.
             let is_part = incoming.partial && !incoming.table.key().is_empty();
             let before = if is_part { 0 } else { self.transaction.row_count(index).await? };
-            let written = self.transaction.upsert(index, source_rows).await?;
+            let written = self.transaction.upsert(index, staged_rows).await?;
             let counts = &mut self.merged.tables[index];
             (counts.inserted, counts.updated) = (written.inserted, written.updated);
             counts.unchanged = source_rows - written.inserted - written.updated;

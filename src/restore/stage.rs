@@ -11,6 +11,8 @@ pub(crate) struct Staged {
     pub staging: Box<dyn Staging>,
     /// The source's rows of each table and the sum of their hashes: proven by the reader against the rows that came.
     pub sums: Vec<(u64, u128)>,
+    /// The rows of each table that came: of a part fewer than the source has.
+    pub came: Vec<u64>,
     /// Rows of each table that the target's types cannot hold.
     pub unfit: Vec<Vec<LeftOut>>,
     pub sequences: Vec<SequenceValue>,
@@ -46,7 +48,8 @@ pub(crate) async fn stage(
                 if !refusals.is_empty() {
                     return Err(RestoreError::Rows { reasons: refusals });
                 }
-                return Ok(Staged { sums, staging, unfit, sequences, totals });
+                let came = sums.iter().map(|(rows, _)| *rows).collect();
+                return Ok(Staged { sums, came, staging, unfit, sequences, totals });
             }
             // The reader refuses rows outside of a table, and has returned the end already, or an error.
             Some(Event::Rows(_) | Event::EndTable(_)) | None => return Err(RestoreError::Ended),
