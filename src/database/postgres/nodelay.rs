@@ -22,13 +22,9 @@ fn set_nodelay(port: u16) -> io::Result<()> {
     let process = pidfd_open(getpid(), PidfdFlags::empty())?;
     for entry in read_dir("/proc/self/fd")? {
         let entry = entry?;
-        let is_socket = |to: &str| to.starts_with("socket:");
+        let is_socket = read_link(entry.path()).is_ok_and(|to| to.to_string_lossy().starts_with("socket:"));
         let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
-        let link = read_link(entry.path()).ok();
-        let (Some(number), true) = (number, link.and_then(|to| to.to_str().map(is_socket)) == Some(true))
-        else {
-            continue;
-        };
+        let Some(number) = number.filter(|_| is_socket) else { continue };
         match pidfd_getfd(&process, number, PidfdGetfdFlags::empty()) {
             Ok(socket) => {
                 let socket = TcpStream::from(socket);
