@@ -175,8 +175,6 @@ impl Database for Postgres {
         making: &Making,
         usage: Usage,
     ) -> Result<Box<dyn Staging>, DatabaseError> {
-        let names: Vec<TableName> = tables.iter().map(|incoming| incoming.table.name.clone()).collect();
-        self.demand_write(session, &names).await?;
         let staging =
             staging::PostgresStaging::create(&self.connector, session, tables, making, usage).await?;
         Ok(Box::new(staging))
@@ -190,8 +188,6 @@ impl Database for Postgres {
     ) -> Result<Undoing, DatabaseError> {
         let kept = undo::kept(&self.pool, undone).await?;
         let incoming = undo::incoming(&self.catalog().await?, &kept)?;
-        let names: Vec<TableName> = incoming.iter().map(|incoming| incoming.table.name.clone()).collect();
-        self.demand_write(session, &names).await?;
         let usage = Usage { straight: false, undo: true, set_aside: false };
         let staging =
             staging::PostgresStaging::create(&self.connector, session, &incoming, &Making::default(), usage)
@@ -341,6 +337,7 @@ impl Held for Lock {
 /// Ends the connections whose name is like `pattern` and waits until they are gone: until then they hold their locks.
 async fn end_connections(pool: &PgPool, pattern: &str) -> Result<(), DatabaseError> {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(4);
+    let mut pause = Duration::from_millis(1);
     loop {
         let left: i64 = sqlx::query_scalar(
             "select count(pg_terminate_backend(pid))
@@ -354,6 +351,7 @@ async fn end_connections(pool: &PgPool, pattern: &str) -> Result<(), DatabaseErr
         if left == 0 || tokio::time::Instant::now() > deadline {
             return Ok(());
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(50));
     }
 }

@@ -14,10 +14,10 @@ use super::load::{Ending, PooledLoader};
 use super::merge::{PostgresMerge, run};
 use super::stages::{self, Staged, prefix};
 use super::statements::Target;
-use super::{choose, conflicts, isolate, locks, preview, set_aside};
+use super::{choose, conflicts, isolate, locks, preflight, preview, set_aside};
 use crate::catalog::{Making, TableName};
 use crate::model::{SessionId, TablePreview};
-use crate::sql::{Ident, join, names, sql};
+use crate::sql::{Ident, Sql, join, names, sql};
 
 /// Tables that are loaded at the same time.
 const LOADS: u32 = 4;
@@ -64,6 +64,10 @@ impl PostgresStaging {
             .connect_with(options)
             .await
             .map_err(|cause| super::error::connecting(&cause))?;
+        let names: Vec<TableName> = tables.iter().map(|incoming| incoming.table.name.clone()).collect();
+        let mut connection = pool.acquire().await.map_err(doing("read the rights"))?;
+        preflight::demand_write(&mut connection, &names).await?;
+        drop(connection);
         let name = |index, end| TableName::new("tandem", format!("{}{index}{end}", prefix(session)));
         let staged = |(index, incoming): (usize, &Incoming)| Staged {
             incoming: incoming.clone(),
@@ -131,40 +135,41 @@ impl PostgresStaging {
 
     /// Tells the planner what is staged. For each table, whether that is little beside a table that is known to be large.
     async fn analyze(&self) -> Result<Vec<bool>, DatabaseError> {
+        let failed = || doing("analyze the staged rows");
         let places = (0..self.tables.len()).filter(|&index| !self.direct[index]);
-        let stages = places.flat_map(|index| {
-            let Staged { stage, outdated, .. } = &self.tables[index];
-            [stage].into_iter().chain(outdated).map(move |stage| (index, stage))
-        });
-        let counts: Vec<BoxFuture<'_, Result<(usize, f64), DatabaseError>>> = stages
-            .map(|(index, stage)| async move { Ok((index, self.analyzed(stage).await?)) }.boxed())
+        let stages: Vec<(usize, Sql)> = places
+            .flat_map(|index| {
+                let Staged { stage, outdated, .. } = &self.tables[index];
+                [stage].into_iter().chain(outdated).map(move |stage| (index, sql("{}", &[stage])))
+            })
             .collect();
+        let analyzed: Vec<BoxFuture<'_, _>> = stages
+            .iter()
+            .map(|(_, stage)| {
+                sqlx::query(sql("analyze {}", &[stage]).into_query()).execute(&self.pool).boxed()
+            })
+            .collect();
+        stream::iter(analyzed).buffered(LOADS as usize).try_collect::<Vec<_>>().await.map_err(failed())?;
+        let names: Vec<&str> = stages.iter().map(|(_, stage)| stage.as_str()).collect();
+        let counts: Vec<f64> = sqlx::query_scalar(
+            "select greatest(c.reltuples, 0)::float8
+             from unnest($1::text[]) with ordinality u(name, place)
+             join pg_class c on c.oid = u.name::regclass
+             order by u.place",
+        )
+        .bind(names)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed())?;
         let mut rows = vec![0.0; self.tables.len()];
-        let mut counts = stream::iter(counts).buffered(LOADS as usize);
-        while let Some((index, more)) = counts.try_next().await? {
-            rows[index] += more;
+        for ((index, _), count) in stages.iter().zip(counts) {
+            rows[*index] += count;
         }
         let is_little = |(index, rows): (usize, f64)| {
             let table = &self.tables[index].incoming.table;
             !self.direct[index] && !table.key().is_empty() && rows * FEW < table.estimated_rows as f64
         };
         Ok(rows.into_iter().enumerate().map(is_little).collect())
-    }
-
-    /// The rows of a staging table, as the planner knows them from now on.
-    async fn analyzed(&self, stage: &TableName) -> Result<f64, DatabaseError> {
-        let failed = || doing("analyze the staged rows");
-        let mut connection = self.pool.acquire().await.map_err(failed())?;
-        sqlx::query(sql("analyze {}", &[stage]).into_query())
-            .execute(&mut *connection)
-            .await
-            .map_err(failed())?;
-        sqlx::query_scalar("select reltuples::float8 from pg_class where oid = $1::text::regclass")
-            .bind(sql("{}", &[stage]).as_str())
-            .fetch_one(&mut *connection)
-            .await
-            .map(|rows: f64| rows.max(0.0))
-            .map_err(failed())
     }
 }
 

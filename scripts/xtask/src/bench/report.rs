@@ -35,7 +35,7 @@ Written by `make bench` and `make bench-large`. Always ratios against the tool n
 the same two PostgreSQL servers with durable settings, over loopback (`scripts/xtask/src/bench/*.sql`). Times are
 medians, with the fastest and the slowest run in brackets; Tandem's are those of the whole command `tandem sync pull`.
 Below a table stands what PostgreSQL's own tools take, in the same run, for the steps that the work cannot do without.
-Figures are published whatever they are.";
+Figures are published whatever they are; ARCHITECTURE.md, \"Where the time goes\", says why a goal is missed.";
 
 const HEAD: [&str; 7] = ["work", "reference", "reference took", "Tandem took", "ratio", "goal", "met"];
 
