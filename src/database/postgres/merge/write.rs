@@ -123,15 +123,13 @@ impl PostgresMerge {
         // Each of the staged rows has met its own, so none is left that the table lacks.
         let none_lacks = !target.key.is_empty() && written.updated == rows;
         written.updated += moved;
-        if none_lacks {
-            self.remember(index, false, written.updated);
-            return Ok(written);
+        if !none_lacks {
+            if let (Some(images), false) = (&images, target.table.key().is_empty()) {
+                insert = images.inserting(index, target, &insert);
+            }
+            // A trigger can have kept some from coming back: the comparison of all rows finds that.
+            written.inserted = self.write(index, "insert", insert).await?.saturating_sub(moved);
         }
-        if let (Some(images), false) = (&images, target.table.key().is_empty()) {
-            insert = images.inserting(index, target, &insert);
-        }
-        // A trigger can have kept some from coming back: the comparison of all rows finds that.
-        written.inserted = self.write(index, "insert", insert).await?.saturating_sub(moved);
         self.remember(index, false, written.updated + written.inserted);
         Ok(written)
     }
