@@ -34,7 +34,7 @@ const HEADER: &str = "# Benchmarks
 Written by `make bench` and `make bench-large`. Always ratios against the tool named, taken by turns in the same run on
 the same two PostgreSQL servers with durable settings, over loopback (`scripts/xtask/src/bench/*.sql`). Times are
 medians, with the fastest and the slowest run in brackets; Tandem's are those of the whole command `tandem sync pull`.
-Below a table stands what PostgreSQL's own tools take, in the same run, for the steps that the work cannot do without.
+Below a table stands what other tools take, in the same run, for the same work or the steps it cannot do without.
 Figures are published whatever they are; ARCHITECTURE.md, \"Where the time goes\", says why a goal is missed.";
 
 const HEAD: [&str; 7] = ["work", "reference", "reference took", "Tandem took", "ratio", "goal", "met"];
