@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use futures::{FutureExt, TryStreamExt};
 
-use super::scratch::{Place, Scratch};
+use super::scratch::{Place, Reader, Scratch};
 use super::{Estimate, RowId, RowIds, Selected, Sketch, Slice, each, size, unreadable};
 use crate::archive::{LONGEST_ROW, RowHasher, Rows, TableHasher, TooLong, hex};
 use crate::catalog::TableName;
@@ -78,29 +78,35 @@ impl Readings {
 
     /// What tells about how many rows differ, for a table that has up to `rows` rows on both sides together.
     pub(crate) async fn estimate(&self, table: usize, rows: u64) -> io::Result<Estimate> {
-        let mut estimate = Estimate::new(rows);
-        self.each_name(table, |name| estimate.add(name)).await?;
-        Ok(estimate)
+        self.names_into(table, Estimate::new(rows), Estimate::add).await
     }
 
     /// What tells which rows of a slice differ.
     pub(crate) async fn sketch(&self, table: usize, slice: Slice, cells: u64) -> io::Result<Sketch> {
-        let mut sketch = Sketch::new(cells);
-        self.each_name(table, |name| {
+        self.names_into(table, Sketch::new(cells), move |sketch, name| {
             if slice.holds(name) {
                 sketch.add(name);
             }
         })
-        .await?;
-        Ok(sketch)
+        .await
     }
 
-    async fn each_name(&self, table: usize, mut each: impl FnMut(RowId)) -> io::Result<()> {
-        for place in &self.tables[table].names {
-            let names = self.scratch.get(*place).await?;
-            names.as_chunks().0.iter().for_each(|name| each(RowId::from(*name)));
-        }
-        Ok(())
+    async fn names_into<T: Send + 'static>(
+        &self,
+        table: usize,
+        mut into: T,
+        add: impl Fn(&mut T, RowId) + Send + 'static,
+    ) -> io::Result<T> {
+        let places = self.tables[table].names.clone();
+        self.scratch
+            .read(move |scratch| {
+                for place in places {
+                    let names = scratch.get(place)?;
+                    names.as_chunks().0.iter().for_each(|name| add(&mut into, RowId::from(*name)));
+                }
+                Ok(into)
+            })
+            .await
     }
 
     /// The rows with these names, each once.
@@ -155,11 +161,11 @@ impl Reading {
                 text = None;
             }
             if let Some(text) = &mut text {
-                let (bytes, chunk) = tokio::try_join!(scratch.put(bytes), scratch.put(chunk))?;
+                let [bytes, chunk] = scratch.put([bytes, chunk]).await?;
                 names.push(bytes);
                 text.push(chunk);
             } else {
-                names.push(scratch.put(bytes).await?);
+                names.extend(scratch.put([bytes]).await?);
             }
             progress();
         }
@@ -195,7 +201,10 @@ impl Picked {
             let (piece, names) = match &mut self.from {
                 Origin::Kept { scratch, pieces } => {
                     let Some((text, names)) = pieces.next() else { break };
-                    (Bytes::from(scratch.get(text).await?), Some(scratch.get(names).await?))
+                    let read =
+                        move |scratch: &Reader| Ok::<_, io::Error>((scratch.get(text)?, scratch.get(names)?));
+                    let (text, names) = scratch.read(read).await?;
+                    (text.into(), Some(names))
                 }
                 Origin::Table(rows) => {
                     let Some(piece) = rows.try_next().await? else { break };

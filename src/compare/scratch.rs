@@ -29,20 +29,44 @@ impl Scratch {
         Ok(Self { file: Arc::new(tempfile::tempfile_in(folder)?), end: Arc::default() })
     }
 
-    pub(crate) async fn put(&self, bytes: Bytes) -> io::Result<Place> {
-        let place = Place { at: self.end.fetch_add(bytes.len() as u64, Ordering::Relaxed), len: bytes.len() };
-        let file = self.file.clone();
-        spawn_blocking(move || file.write_all_at(&bytes, place.at)).await??;
-        Ok(place)
-    }
-
-    pub(crate) async fn get(&self, place: Place) -> io::Result<Vec<u8>> {
+    /// Puts each of `bytes` down, one after the other.
+    pub(crate) async fn put<const N: usize>(&self, bytes: [Bytes; N]) -> io::Result<[Place; N]> {
+        let len = bytes.iter().map(Bytes::len).sum::<usize>() as u64;
+        let mut end = self.end.fetch_add(len, Ordering::Relaxed);
+        let places = bytes.each_ref().map(|bytes| {
+            let place = Place { at: end, len: bytes.len() };
+            end += bytes.len() as u64;
+            place
+        });
         let file = self.file.clone();
         spawn_blocking(move || {
-            let mut bytes = vec![0; place.len];
-            file.read_exact_at(&mut bytes, place.at)?;
-            Ok(bytes)
+            bytes.iter().zip(places).try_for_each(|(bytes, place)| file.write_all_at(bytes, place.at))
         })
-        .await?
+        .await??;
+        Ok(places)
+    }
+
+    /// What `work` makes of what was put down, on a thread that may wait for the disk.
+    pub(crate) async fn read<T, E>(
+        &self,
+        work: impl FnOnce(&Reader) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<io::Error> + Send + 'static,
+    {
+        let reader = Reader(self.file.clone());
+        spawn_blocking(move || work(&reader)).await.map_err(io::Error::from)?
+    }
+}
+
+/// What was put down.
+pub(crate) struct Reader(Arc<File>);
+
+impl Reader {
+    pub(crate) fn get(&self, place: Place) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; place.len];
+        self.0.read_exact_at(&mut bytes, place.at)?;
+        Ok(bytes)
     }
 }
