@@ -143,16 +143,20 @@ pub(super) async fn restore(
     );
     progress.set(|status| status.result = Some(result.clone()));
 
-    result.sequences_raised =
-        database.raise_sequences(&session.id, &staged.sequences).await.map_err(at(Step::Verify))?;
-    let stale = stale(session, &plan, &merged, &staged.sums).await.map_err(at(Step::Verify))?;
-    if options.verify {
-        verify(session, &plan, &merged, (stays, equal), &mut result).await?;
-    } else {
+    let raised =
+        async { database.raise_sequences(&session.id, &staged.sequences).await.map_err(at(Step::Verify)) };
+    let stale = async { stale(session, &plan, &merged, &staged.sums).await.map_err(at(Step::Verify)) };
+    let verified = async {
+        if options.verify {
+            return verify(session, &plan, &merged, (stays, equal), &mut result).await;
+        }
         result.relation =
             Relation::Unverified { reason: "The comparison after the commit was switched off.".to_owned() };
         progress.done(Step::Verify, "Switched off");
-    }
+        Ok(())
+    };
+    let (raised, stale, ()) = tokio::try_join!(raised, stale, verified)?;
+    result.sequences_raised = raised;
     Ok(Outcome { stale, ..outcome(result) })
 }
 
