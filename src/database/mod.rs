@@ -210,7 +210,7 @@ pub(crate) enum View<'a> {
     Of(&'a Scope),
     /// The same part of a target, as far as it is there already.
     Like(&'a Scope),
-    /// These tables, whole. The database is not asked again what they look like.
+    /// These tables, whole. The database is not asked again what they look like, nor whether they may be read.
     Tables(&'a [Table]),
 }
 

@@ -28,6 +28,8 @@ use crate::sql::{Literal, Sql, names, sql};
 /// The server sends one message a row; they are gathered into chunks of this size, in bytes.
 const CHUNK: usize = 256 * 1024;
 
+const BEGIN: &str = "begin isolation level repeatable read read only";
+
 /// Each takes some megabytes.
 const MOST_READERS: usize = 4;
 
@@ -67,7 +69,7 @@ impl PostgresSnapshot {
     ) -> Result<Self, DatabaseError> {
         // The first reader will be wanted at once.
         let (mut holder, first) = tokio::try_join!(connector.open(session), connector.open(session))?;
-        begin(&mut holder).await?;
+        sqlx::raw_sql(BEGIN).execute(&mut holder).await.map_err(doing("open a snapshot"))?;
         let (id, next): (String, String) =
             sqlx::query_as("select pg_export_snapshot(), pg_snapshot_xmax(pg_current_snapshot())::text")
                 .fetch_one(&mut holder)
@@ -82,8 +84,10 @@ impl PostgresSnapshot {
         };
         let drops_columns = matches!(view, View::Of(scope) if !scope.without_columns.is_empty());
         let (catalog, rule) = scope::apply(catalog, view, settings)?;
-        let names: Vec<TableName> = catalog.tables.iter().map(|table| table.name.clone()).collect();
-        preflight::demand_read(&mut holder, &names).await?;
+        if !matches!(view, View::Tables(_)) {
+            let names: Vec<TableName> = catalog.tables.iter().map(|table| table.name.clone()).collect();
+            preflight::demand_read(&mut holder, &names).await?;
+        }
         let mut snapshot = Self {
             connector: connector.clone(),
             session: session.clone(),
@@ -114,11 +118,7 @@ impl PostgresSnapshot {
     /// The sets of chosen rows live in temporary tables: a connection of their own, which may write.
     async fn choose(&self, rule: &Rule) -> Result<(PgConnection, Chosen), DatabaseError> {
         let mut connection = self.connector.open(&self.session).await?;
-        sqlx::query("begin isolation level repeatable read read write")
-            .execute(&mut connection)
-            .await
-            .map_err(doing("open a snapshot"))?;
-        self.join(&mut connection).await?;
+        self.join(&mut connection, "begin isolation level repeatable read read write").await?;
         match rule.choose(&mut connection).await {
             Ok(chosen) => Ok((connection, chosen)),
             Err(error) => Err(locks::named_after(error, &mut connection, &[]).await),
@@ -160,13 +160,14 @@ impl PostgresSnapshot {
             Some(connection) => connection,
             None => self.connector.open(&self.session).await?,
         };
-        begin(&mut connection).await?;
-        self.join(&mut connection).await?;
+        self.join(&mut connection, BEGIN).await?;
         Ok(connection)
     }
 
-    async fn join(&self, connection: &mut PgConnection) -> Result<(), DatabaseError> {
-        sqlx::query(sql("set transaction snapshot {}", &[&Literal(&self.id)]).into_query())
+    /// Begins a transaction that sees this snapshot.
+    async fn join(&self, connection: &mut PgConnection, begin: &'static str) -> Result<(), DatabaseError> {
+        let join = sql("{}; set transaction snapshot {}", &[&sql(begin, &[]), &Literal(&self.id)]);
+        sqlx::raw_sql(join.into_query())
             .execute(connection)
             .await
             .map(|_| ())
@@ -199,17 +200,9 @@ impl PostgresSnapshot {
 
 /// Ends the reader's transaction, and with it the lock; the snapshot's holder keeps the snapshot.
 async fn end_read(mut connection: PgConnection, idle: &Idle) -> Result<(), DatabaseError> {
-    sqlx::query("commit").execute(&mut connection).await.map_err(doing("end a read"))?;
+    sqlx::raw_sql("commit").execute(&mut connection).await.map_err(doing("end a read"))?;
     idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
     Ok(())
-}
-
-async fn begin(connection: &mut PgConnection) -> Result<(), DatabaseError> {
-    sqlx::query("begin isolation level repeatable read read only")
-        .execute(connection)
-        .await
-        .map(|_| ())
-        .map_err(doing("open a snapshot"))
 }
 
 #[async_trait]
