@@ -3,6 +3,8 @@
 //! The server checks them by internal triggers, and these are off with all others while we write: without this a value
 //! could stand twice under such a constraint, and nobody would ever be told.
 
+use std::collections::BTreeSet;
+
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
@@ -11,6 +13,45 @@ use super::error::doing;
 use super::statements::Target;
 use crate::catalog::TableName;
 use crate::sql::{Ident, Operator, Sql, join, names, sql};
+
+/// The tables with such a constraint, by their place, once somebody has asked.
+#[derive(Default)]
+pub(super) struct Deferrable(Option<BTreeSet<usize>>);
+
+impl Deferrable {
+    /// Whether any is about the table at `place`. All of `tables` are locked by now.
+    pub(super) async fn concern(
+        &mut self,
+        connection: &mut PgConnection,
+        tables: &[TableName],
+        place: usize,
+    ) -> Result<bool, DatabaseError> {
+        let concerned = match self.0.take() {
+            Some(concerned) => concerned,
+            None => concerned(connection, tables).await?,
+        };
+        Ok(self.0.insert(concerned).contains(&place))
+    }
+}
+
+async fn concerned(
+    connection: &mut PgConnection,
+    tables: &[TableName],
+) -> Result<BTreeSet<usize>, DatabaseError> {
+    let names: Vec<String> = tables.iter().map(|name| sql("{}", &[name]).as_str().to_owned()).collect();
+    let places: Vec<i64> = sqlx::query_scalar(
+        "select distinct u.place - 1
+         from pg_constraint k
+         join unnest($1::text[]) with ordinality u(name, place)
+             on u.name::regclass = coalesce(pg_partition_root(k.conrelid), k.conrelid)
+         where k.contype in ('p', 'u', 'x') and k.condeferrable",
+    )
+    .bind(names)
+    .fetch_all(connection)
+    .await
+    .map_err(doing("look for deferrable constraints"))?;
+    Ok(places.into_iter().filter_map(|place| usize::try_from(place).ok()).collect())
+}
 
 /// Refuses with the name of the first constraint that the rows of `target` break.
 pub(super) async fn check(connection: &mut PgConnection, target: &Target) -> Result<(), DatabaseError> {

@@ -19,29 +19,29 @@ use super::affected::Affected;
 use super::bypass::Bypass;
 use super::conflicts::Resolver;
 use super::connect::Connector;
+use super::deferred::{self, Deferrable};
 use super::direct::{self, DirectLoader};
 use super::error::{doing, failed};
 use super::images::{Fate, Imaged, Images};
 use super::rebuild::Rebuild;
 use super::stages::Staged;
 use super::statements::{self, Target};
-use super::{catalog, conflicts, counts, deferred, images, locks, set_aside, state};
+use super::{catalog, conflicts, counts, images, locks, set_aside, state};
 use crate::catalog::{Making, Table, TableName};
 use crate::model::{ConflictPolicy, SessionId};
 
 /// Whole tables meet whole tables here, often with statistics of a time when the target was empty. Then the planner
 /// takes a nested loop whose inner scan also walks over the rows that the very statement is inserting: quadratic,
-/// 9 minutes and more for a million rows that a hash join places in seconds.
-pub(super) const SETTINGS: [&str; 6] = [
-    "set local enable_nestloop = off",
-    "set local work_mem = '64MB'",
-    "set local jit = off",
-    // After many writes no page is known to be visible to all: an index alone answers nothing any more.
-    "set local enable_indexonlyscan = off",
-    // An index that is built again sorts in memory, by more than one process where the server has one to spare.
-    "set local maintenance_work_mem = '256MB'",
-    "set local default_tablespace = ''",
-];
+/// 9 minutes and more for a million rows that a hash join places in seconds. After many writes no page is known to be visible to all: an index alone answers nothing any more. An index that is
+/// built again sorts in memory, by more than one process where the server has one to spare.
+pub(super) const SETTINGS: &str = "
+    set local enable_nestloop = off;
+    set local work_mem = '64MB';
+    set local jit = off;
+    set local enable_indexonlyscan = off;
+    set local maintenance_work_mem = '256MB';
+    set local default_tablespace = '';
+";
 
 pub(super) struct PostgresMerge {
     pub(super) connection: PgConnection,
@@ -62,6 +62,7 @@ pub(super) struct PostgresMerge {
     deleted: BTreeSet<usize>,
     /// Rows were written that are not staged.
     beyond: bool,
+    deferrable: Deferrable,
     /// The plans are those for few rows.
     seeks: bool,
     /// Some of the tables were made in this transaction.
@@ -107,6 +108,7 @@ impl PostgresMerge {
             deleted: BTreeSet::new(),
             beyond: false,
             begun: false,
+            deferrable: Deferrable::default(),
             seeks: false,
         };
         if merge.images.is_some() {
@@ -144,9 +146,7 @@ impl PostgresMerge {
 
     async fn set_up(&mut self) -> Result<(), DatabaseError> {
         self.bypass.begin(&mut self.connection, &self.names).await?;
-        for text in SETTINGS {
-            run(&mut self.connection, "prepare the transaction", text).await?;
-        }
+        run(&mut self.connection, "prepare the transaction", SETTINGS).await?;
         self.begun = true;
         Ok(())
     }
@@ -234,7 +234,9 @@ impl Merge for PostgresMerge {
             true => self.write_rows(index, rows).await?,
             false => self.write_checked(index, rows).await?,
         };
-        if written != Written::default() {
+        if written != Written::default()
+            && self.deferrable.concern(&mut self.connection, &self.names, index).await?
+        {
             self.plan_for(false).await?;
             deferred::check(&mut self.connection, &self.targets[index]).await?;
         }
@@ -373,7 +375,8 @@ pub(super) async fn run(
     what: &'static str,
     text: &'static str,
 ) -> Result<(), DatabaseError> {
-    sqlx::query(text).execute(connection).await.map(|_| ()).map_err(doing(what))
+    // Statements without values need no preparing, which is a round trip.
+    sqlx::raw_sql(text).execute(connection).await.map(|_| ()).map_err(doing(what))
 }
 
 /// The plan was made without a lock: what it is about must still be what is locked now.

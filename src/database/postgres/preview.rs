@@ -37,9 +37,7 @@ pub(super) async fn table(
 ) -> Result<TablePreview, DatabaseError> {
     let doing = || doing(format!("look at the rows of {}", target.table.name));
     sqlx::query("begin transaction read only").execute(&mut *connection).await.map_err(doing())?;
-    for text in SETTINGS {
-        sqlx::query(text).execute(&mut *connection).await.map_err(doing())?;
-    }
+    sqlx::raw_sql(SETTINGS).execute(&mut *connection).await.map_err(doing())?;
     let mut look = Look { connection, target, most: i64::from(most) };
     let preview = look.at(rows).await;
     sqlx::query("rollback").execute(connection).await.map_err(doing())?;

@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnection;
 use super::super::super::DatabaseError;
 use super::super::bypass::Bypass;
 use super::super::connect::Connector;
+use super::super::deferred::Deferrable;
 use super::super::images::Images;
 use super::super::rebuild::Rebuild;
 use super::super::stages::Staged;
@@ -55,6 +56,7 @@ impl PostgresMerge {
             makes_tables: true,
             deleted: BTreeSet::new(),
             beyond: false,
+            deferrable: Deferrable::default(),
             seeks: false,
             begun: false,
         };
