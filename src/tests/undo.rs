@@ -56,6 +56,48 @@ async fn an_undo_brings_every_row_back_and_can_be_undone_itself() {
     }
 }
 
+/// Few rows of a large table are looked up one by one, and kept and updated by one statement.
+#[tokio::test]
+async fn few_rows_of_large_tables_are_brought_back_too() {
+    let (source, target) = support::databases("empty", "empty").await;
+    for database in [&source, &target] {
+        database
+            .execute(
+                "create table item (id integer primary key, place integer unique, price numeric, note text);
+                 create table sale (id integer, year integer, total numeric, primary key (id, year))
+                     partition by list (year);
+                 create table sale_2024 partition of sale for values in (2024);
+                 create table sale_2025 partition of sale for values in (2025);
+                 insert into item select n, n, n / 7.0, 'note ' || n from generate_series(1, 20000) n;
+                 insert into sale select n, 2024 + n % 2, n / 7.0 from generate_series(1, 20000) n",
+            )
+            .await;
+    }
+    target
+        .execute(
+            // Some rows are moved first, for the values that they swap, and some are changed in place.
+            "update item set place = -place, note = null where id in (7, 8);
+             update item set place = case id when 7 then 8 else 7 end where id in (7, 8);
+             update item set price = price + 1 where id % 1000 = 0;
+             update sale set total = total + 1 where id % 1000 < 2;
+             delete from item where id in (11, 12);
+             insert into item values (30001, 30001, 1, 'the target''s own')",
+        )
+        .await;
+    let (_north, south) = nodes(&source, &target).await;
+    let before = Contents::of(&target).await;
+
+    let status = south.sync_by("delta", "pull", "north", &mirror()).await;
+    assert_eq!(status.phase, Phase::Verified, "{status:#?}");
+    let result = status.result.unwrap();
+    assert_eq!((result.inserted, result.updated, result.deleted), (2, 20 + 2 + 40, 1));
+    support::assert_same_rows(&source, &target).await;
+
+    let undone = south.undo(&status.session_id, false).await;
+    assert_eq!(undone.phase, Phase::Verified, "{undone:#?}");
+    assert_eq!(before.until(&Contents::of(&target).await), [""; 0]);
+}
+
 #[tokio::test]
 async fn the_first_sync_into_an_empty_database_is_undone_without_a_copy_of_its_rows() {
     let (source, target) = support::databases("shop", "shop_schema").await;

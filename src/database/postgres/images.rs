@@ -99,6 +99,33 @@ impl Images {
         )
     }
 
+    /// Updates rows and keeps what they were, both with one look at each. Counts them.
+    pub(super) fn updating(&self, place: usize, target: &Target, rows: &Sql, assignments: &Sql) -> Sql {
+        let image = image("t", &target.stored);
+        sql(
+            "with new as (
+                 update {} t set {}
+                 from (select s.*, t.ctid as tandem_place,
+                              case when t.xmin <> pg_current_xact_id()::xid then {} end as tandem_image
+                       from {}) s
+                 where t.ctid = s.tandem_place
+                 returning s.tandem_image
+             ), kept as (
+                 insert into {} select {}, {}, tandem_image from new where tandem_image is not null
+             )
+             select count(*) from new",
+            &[
+                &target.relation(),
+                assignments,
+                &image,
+                rows,
+                &self.table,
+                &number(place),
+                &Fate::Replaced.literal(),
+            ],
+        )
+    }
+
     /// `statement` inserts rows and keeps their keys. For tables with a key.
     pub(super) fn inserting(&self, place: usize, target: &Target, statement: &Sql) -> Sql {
         let key = target.table.key();

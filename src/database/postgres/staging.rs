@@ -17,13 +17,13 @@ use super::statements::Target;
 use super::{choose, conflicts, isolate, locks, preflight, preview, set_aside};
 use crate::catalog::{Making, TableName};
 use crate::model::{SessionId, TablePreview};
-use crate::sql::{Ident, Sql, join, names, sql};
+use crate::sql::{Ident, join, names, sql};
 
 /// Tables that are loaded at the same time.
 const LOADS: u32 = 4;
 
 /// A table that is so many times larger than what is staged for it is not read whole.
-const FEW: f64 = 20.0;
+const FEW: i64 = 20;
 
 pub(super) struct PostgresStaging {
     connector: Connector,
@@ -65,9 +65,6 @@ impl PostgresStaging {
             .await
             .map_err(|cause| super::error::connecting(&cause))?;
         let names: Vec<TableName> = tables.iter().map(|incoming| incoming.table.name.clone()).collect();
-        let mut connection = pool.acquire().await.map_err(doing("read the rights"))?;
-        preflight::demand_write(&mut connection, &names).await?;
-        drop(connection);
         let name = |index, end| TableName::new("tandem", format!("{}{index}{end}", prefix(session)));
         let staged = |(index, incoming): (usize, &Incoming)| Staged {
             incoming: incoming.clone(),
@@ -76,19 +73,32 @@ impl PostgresStaging {
             refused: usage.set_aside.then(|| name(index, "_out")),
         };
         let tables: Vec<Staged> = tables.iter().enumerate().map(staged).collect();
-        let images = match usage.undo {
-            true => Some(Images::create(&pool, session, &prefix(session)).await?),
-            false => None,
+        let may_write = async {
+            let mut connection = pool.acquire().await.map_err(doing("read the rights"))?;
+            preflight::demand_write(&mut connection, &names).await
         };
-        let prepared =
-            PostgresMerge::prepare(connector, session, &tables, making, usage.straight, images.clone()).await;
-        let merge = match prepared {
-            Ok(merge) => merge,
+        let prepare = async {
+            let images = match usage.undo {
+                true => Some(Images::create(&pool, session, &prefix(session)).await?),
+                false => None,
+            };
+            let straight = usage.straight;
+            let merge = PostgresMerge::prepare(connector, session, &tables, making, straight, images.clone());
+            Ok((merge.await?, images))
+        };
+        // The rows of a part never go straight in.
+        let parts: Vec<&Staged> = tables.iter().filter(|staged| staged.incoming.partial).collect();
+        // All at once; a right that is missing is the better reason for whatever else fails then.
+        let (may_write, prepared, made) = tokio::join!(may_write, prepare, stages::make(&pool, &parts));
+        may_write?;
+        let (merge, images) = match made.and(prepared) {
+            Ok(prepared) => prepared,
             Err(error) => return Err(named(error, &pool).await),
         };
         let direct: Vec<bool> = (0..tables.len()).map(|index| merge.is_direct(index)).collect();
-        let staged = tables.iter().zip(&direct).filter(|(_, direct)| !**direct);
-        if let Err(error) = stages::make(&pool, &staged.map(|(staged, _)| staged).collect::<Vec<_>>()).await {
+        let others =
+            tables.iter().zip(&direct).filter(|(staged, direct)| !staged.incoming.partial && !**direct);
+        if let Err(error) = stages::make(&pool, &others.map(|(staged, _)| staged).collect::<Vec<_>>()).await {
             return Err(named(error, &pool).await);
         }
         let (connector, session) = (connector.clone(), session.clone());
@@ -133,43 +143,45 @@ impl PostgresStaging {
         self.merge.as_mut().ok_or_else(begun)
     }
 
-    /// Tells the planner what is staged. For each table, whether that is little beside a table that is known to be large.
-    async fn analyze(&self) -> Result<Vec<bool>, DatabaseError> {
-        let failed = || doing("analyze the staged rows");
-        let places = (0..self.tables.len()).filter(|&index| !self.direct[index]);
-        let stages: Vec<(usize, Sql)> = places
-            .flat_map(|index| {
-                let Staged { stage, outdated, .. } = &self.tables[index];
-                [stage].into_iter().chain(outdated).map(move |stage| (index, sql("{}", &[stage])))
-            })
-            .collect();
-        let analyzed: Vec<BoxFuture<'_, _>> = stages
-            .iter()
-            .map(|(_, stage)| {
-                sqlx::query(sql("analyze {}", &[stage]).into_query()).execute(&self.pool).boxed()
-            })
-            .collect();
-        stream::iter(analyzed).buffered(LOADS as usize).try_collect::<Vec<_>>().await.map_err(failed())?;
-        let names: Vec<&str> = stages.iter().map(|(_, stage)| stage.as_str()).collect();
-        let counts: Vec<f64> = sqlx::query_scalar(
-            "select greatest(c.reltuples, 0)::float8
-             from unnest($1::text[]) with ordinality u(name, place)
-             join pg_class c on c.oid = u.name::regclass
+    /// For each table, whether little is staged beside what it holds: that is looked up by the key. Asked on the merge's
+    /// connection, which may have locked others out.
+    async fn come_in_few(&mut self) -> Result<Vec<bool>, DatabaseError> {
+        let with_key =
+            |index: &usize| !self.direct[*index] && !self.tables[*index].incoming.table.key().is_empty();
+        let places: Vec<usize> = (0..self.tables.len()).filter(with_key).collect();
+        let text = |name: &TableName| sql("{}", &[name]).as_str().to_owned();
+        let staged = places.iter().map(|index| &self.tables[*index]);
+        let names: Vec<String> = staged.clone().map(|staged| text(&staged.incoming.table.name)).collect();
+        let stages: Vec<String> = staged.clone().map(|staged| text(&staged.stage)).collect();
+        let outdated: Vec<Option<String>> = staged.map(|staged| staged.outdated.as_ref().map(text)).collect();
+        let few: Vec<bool> = sqlx::query_scalar(
+            "select (pg_relation_size(u.stage::regclass) + coalesce(pg_relation_size(u.outdated::regclass), 0)) * $4
+                        < (select sum(pg_relation_size(p.relid))
+                           from (select u.name::regclass union select relid from pg_partition_tree(u.name::regclass)) p(relid))
+             from unnest($1::text[], $2::text[], $3::text[]) with ordinality u(name, stage, outdated, place)
              order by u.place",
         )
         .bind(names)
-        .fetch_all(&self.pool)
+        .bind(stages)
+        .bind(outdated)
+        .bind(FEW)
+        .fetch_all(&mut self.merge().await?.connection)
         .await
-        .map_err(failed())?;
-        let mut rows = vec![0.0; self.tables.len()];
-        for ((index, _), count) in stages.iter().zip(counts) {
-            rows[*index] += count;
-        }
-        let is_little = |(index, rows): (usize, f64)| {
-            let table = &self.tables[index].incoming.table;
-            !self.direct[index] && !table.key().is_empty() && rows * FEW < table.estimated_rows as f64
-        };
-        Ok(rows.into_iter().enumerate().map(is_little).collect())
+        .map_err(doing("measure the staged rows"))?;
+        let mut all = vec![false; self.tables.len()];
+        places.into_iter().zip(few).for_each(|(index, few)| all[index] = few);
+        Ok(all)
+    }
+
+    /// Tells the planner about what is staged, where that is not `few`: there it has no choice.
+    async fn analyze(&self, few: &[bool]) -> Result<(), DatabaseError> {
+        let many = self.tables.iter().enumerate().filter(|(index, _)| !self.direct[*index] && !few[*index]);
+        let stages = many.flat_map(|(_, staged)| [&staged.stage].into_iter().chain(&staged.outdated));
+        let analyzed: Vec<BoxFuture<'_, _>> = stages
+            .map(|stage| sqlx::query(sql("analyze {}", &[stage]).into_query()).execute(&self.pool).boxed())
+            .collect();
+        let analyzed = stream::iter(analyzed).buffered(LOADS as usize).try_collect::<Vec<_>>().await;
+        analyzed.map(|_| ()).map_err(doing("analyze the staged rows"))
     }
 }
 
@@ -307,8 +319,8 @@ impl Staging for PostgresStaging {
     }
 
     async fn begin(&mut self) -> Result<Box<dyn Merge>, DatabaseError> {
-        self.ending.all().await?;
-        let few = self.analyze().await?;
+        let few = self.come_in_few().await?;
+        self.analyze(&few).await?;
         let merge = self.merge().await?;
         for (target, few) in merge.targets.iter_mut().zip(few) {
             target.comes_in_few = few;

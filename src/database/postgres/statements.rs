@@ -248,12 +248,21 @@ pub(super) fn update(target: &Target) -> Option<Sql> {
     if target.key.is_empty() || settable.is_empty() {
         return None;
     }
-    let assignments =
-        join(", ", settable.iter().map(|column| sql("{} = s.{}", &[&Ident(column), &Ident(column)])));
     Some(sql(
         "update {} t set {} from {} s where {} and {}",
-        &[&target.relation(), &assignments, &target.stage, &target.same_key(), &target.differ(&settable)],
+        &[
+            &target.relation(),
+            &assignments(target),
+            &target.stage,
+            &target.same_key(),
+            &target.differ(&settable),
+        ],
     ))
+}
+
+/// What an update sets, from the staged row `s`.
+pub(super) fn assignments(target: &Target) -> Sql {
+    join(", ", target.settable().iter().map(|column| sql("{} = s.{}", &[&Ident(column), &Ident(column)])))
 }
 
 /// Inserts the rows that the target lacks.

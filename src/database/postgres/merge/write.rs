@@ -87,10 +87,8 @@ impl PostgresMerge {
             return Ok(Written { inserted, updated: 0 });
         }
         let target = &self.targets[index];
-        let is_empty: Result<bool, _> =
-            sqlx::query_scalar(counts::is_empty(target).into_query()).fetch_one(&mut self.connection).await;
-        if is_empty.map_err(doing(format!("look into {}", target.table.name)))? {
-            let insert_all = statements::insert_all(target);
+        if !target.comes_in_few && self.is_empty(index).await? {
+            let insert_all = statements::insert_all(&self.targets[index]);
             self.take_off_indexes(index, rows).await?;
             let inserted = self.write(index, "insert", insert_all).await?;
             self.remember(index, true, inserted);
@@ -111,8 +109,12 @@ impl PostgresMerge {
             None => 0,
         };
         if let (Some(images), Some(updated)) = (&images, updated) {
-            let keep = images.keeping(index, &self.targets[index], &updated);
-            if self.write(index, "keep", keep).await? == 0 {
+            let target = &self.targets[index];
+            // By its place a row of one table is found at once, but only by one at a time.
+            if target.comes_in_few && !target.table.partitioned {
+                let both = images.updating(index, target, &updated, &statements::assignments(target));
+                (written.updated, update) = (self.number(index, "update", both).await?, None);
+            } else if self.write(index, "keep", images.keeping(index, target, &updated)).await? == 0 {
                 update = None;
             }
         }
@@ -132,6 +134,13 @@ impl PostgresMerge {
         }
         self.remember(index, false, written.updated + written.inserted);
         Ok(written)
+    }
+
+    async fn is_empty(&mut self, index: usize) -> Result<bool, DatabaseError> {
+        let target = &self.targets[index];
+        let is_empty: Result<bool, _> =
+            sqlx::query_scalar(counts::is_empty(target).into_query()).fetch_one(&mut self.connection).await;
+        is_empty.map_err(doing(format!("look into {}", target.table.name)))
     }
 
     /// Runs a statement that deletes rows, and keeps them when that is asked for.
@@ -183,9 +192,14 @@ impl PostgresMerge {
     }
 
     pub(super) async fn count(&mut self, index: usize, statement: Sql) -> Result<u64, DatabaseError> {
-        let count: Result<i64, _> =
+        self.number(index, "compare the", statement).await
+    }
+
+    /// The one number that a statement answers with.
+    async fn number(&mut self, index: usize, verb: &str, statement: Sql) -> Result<u64, DatabaseError> {
+        let number: Result<i64, _> =
             sqlx::query_scalar(statement.into_query()).fetch_one(&mut self.connection).await;
         let table = &self.targets[index].table.name;
-        count.map(i64::unsigned_abs).map_err(doing(format!("compare the rows of {table}")))
+        number.map(i64::unsigned_abs).map_err(doing(format!("{verb} rows of {table}")))
     }
 }
