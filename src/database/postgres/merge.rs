@@ -32,8 +32,9 @@ use crate::model::{ConflictPolicy, SessionId};
 
 /// Whole tables meet whole tables here, often with statistics of a time when the target was empty. Then the planner
 /// takes a nested loop whose inner scan also walks over the rows that the very statement is inserting: quadratic,
-/// 9 minutes and more for a million rows that a hash join places in seconds. After many writes no page is known to be visible to all: an index alone answers nothing any more. An index that is
-/// built again sorts in memory, by more than one process where the server has one to spare.
+/// 9 minutes and more for a million rows that a hash join places in seconds. After many writes no page is known to be
+/// visible to all: an index alone answers nothing any more. An index that is built again sorts in memory, by more than
+/// one process where the server has one to spare.
 pub(super) const SETTINGS: &str = "
     set local enable_nestloop = off;
     set local work_mem = '64MB';
