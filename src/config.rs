@@ -233,6 +233,7 @@ mod tests {
         for (name, value, part) in [
             ("TANDEM_LISTEN", "3000", "TANDEM_LISTEN"),
             ("DATABASE_URL", "mysql://u:hunter2@h/d", "mysql"),
+            ("DATABASE_URL", "sqlite:hunter2.db", "SQLite files cannot be synced yet"),
             ("DATABASE_URL", "postgres://u:hunter2@h", "names no database"),
             ("DATABASE_URL", "hunter2", "DATABASE_URL"),
             ("TANDEM_PEERS", "a=ftp://x", "http://"),
