@@ -33,23 +33,28 @@ export class Child {
     this.process.once('error', (error) => (this.log += String(error)));
   }
 
-  /** The first line of its standard output. */
-  firstLine(): Promise<string> {
+  /** Its standard output so far, as soon as that has `what` in it. */
+  said(what: RegExp): Promise<string> {
     return new Promise((done, failed) => {
       let text = '';
       const limit = setTimeout(() => failed(this.fault('said nothing in time')), READY_MS);
       this.process.stdout.setEncoding('utf8').on('data', (part: string) => {
         text += part;
-        const end = text.indexOf('\n');
-        if (end < 0) return;
+        if (!what.test(text)) return;
         clearTimeout(limit);
-        done(text.slice(0, end));
+        done(text);
       });
       this.process.once('close', () => {
         clearTimeout(limit);
         failed(this.fault('ended by itself'));
       });
     });
+  }
+
+  /** The first line of its standard output. */
+  async firstLine(): Promise<string> {
+    const text = await this.said(/\n/);
+    return text.slice(0, text.indexOf('\n'));
   }
 
   async stop(): Promise<void> {

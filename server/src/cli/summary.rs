@@ -79,7 +79,7 @@ pub(super) fn short(status: &SyncStatus) -> String {
         for row in &result.set_aside_rows {
             out += &format!("\n  {} {}: {}", row.table, row.row, row.reason);
         }
-        out += &format!("\n{}", speed(status, result));
+        out += &format!("\n{}", totals(status, result));
     }
     if let Some(error) = &status.error {
         let step = error.step.map(|step| format!(" in step {} ({})", step.number(), step.name()));
@@ -162,17 +162,24 @@ fn tables(changed: &[&TableStatus]) -> Table {
     table
 }
 
-fn speed(status: &SyncStatus, result: &SyncResult) -> String {
-    let per_second = result.raw_bytes.saturating_mul(1000) / status.elapsed_ms.max(1);
-    format!(
-        "{} inserted, {} updated, {} deleted, {} unchanged · {} sent ({} of rows) in {} · {}",
+/// What was written, and what travelled for it at which speed: the same numbers as on the panel.
+fn totals(status: &SyncStatus, result: &SyncResult) -> String {
+    let mut out = format!(
+        "{} inserted, {} updated, {} deleted, {} unchanged in {}",
         text::count(result.inserted),
         text::count(result.updated),
         text::count(result.deleted),
         text::count(result.unchanged),
-        text::bytes(result.archive_bytes),
-        text::bytes(result.raw_bytes),
         text::duration(status.elapsed_ms),
-        text::rate(per_second),
-    )
+    );
+    if result.archive_bytes > 0 {
+        out += &format!(" · {} sent", text::bytes(result.archive_bytes));
+    }
+    if status.bytes_per_second > 0 {
+        out += &format!(" at {}", text::rate(status.bytes_per_second));
+    }
+    if result.raw_bytes > 0 {
+        out += &format!(" for {} of rows", text::bytes(result.raw_bytes));
+    }
+    out
 }

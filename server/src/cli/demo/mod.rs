@@ -92,7 +92,7 @@ async fn play(stage: &mut Stage, arguments: &Arguments) -> Result<ExitCode, Stop
     if arguments.json {
         output::json_line(&facts(stage, &databases, status.as_ref()))?;
     } else {
-        output::text(&closing(stage, arguments, status.as_ref()))?;
+        output::text(&closing(stage, arguments, &databases, status.as_ref()))?;
     }
     if arguments.exit {
         let verified = status.is_some_and(|status| status.phase == Phase::Verified);
@@ -209,17 +209,33 @@ async fn first_sync(target: &Node) -> Result<SyncStatus, Stop> {
     }
 }
 
-fn closing(stage: &Stage, arguments: &Arguments, status: Option<&SyncStatus>) -> String {
+fn closing(
+    stage: &Stage,
+    arguments: &Arguments,
+    databases: &[String; 2],
+    status: Option<&SyncStatus>,
+) -> String {
     let mut out = String::new();
     if let Some(status) = status {
         out += &format!("\n{}\n", summary::short(status));
     }
     if !arguments.exit {
-        for node in &stage.nodes {
-            out += &format!("\n  {:<15} {}", node.name, node.api.node());
+        let target = &stage.nodes[0];
+        for (node, database) in stage.nodes.iter().zip(databases) {
+            out += &format!("\n  {:<15} {}\n  {:<15} {database}", node.name, node.api.node(), "its database");
         }
-        out += &format!("\n  {:<15} {}\n", "Password", stage.nodes[0].password);
-        out += "\nOpen both, change some rows, sync again. Ctrl-C ends the demo and removes everything.";
+        out += &format!("\n  {:<15} {}\n", "Password", target.password);
+        out += &format!(
+            "
+Open both. Change some rows with psql, sync again: on a panel, or in another terminal by
+
+  TANDEM_API_TOKEN={} {} sync pull {SOURCE:?} --node {}
+
+Ctrl-C ends the demo and removes everything.",
+            target.token,
+            std::env::args().next().unwrap_or_else(|| "tandem".to_owned()),
+            target.api.node(),
+        );
     }
     out
 }
