@@ -115,6 +115,11 @@ pub(crate) fn names<'a>(columns: impl IntoIterator<Item = &'a String>) -> Sql {
     join(", ", columns.into_iter().map(|column| sql("{}", &[&Ident(column)])))
 }
 
+/// `"schema"."name"`, as `regclass` and pg_dump's patterns read it.
+pub(crate) fn quoted(table: &TableName) -> String {
+    sql("{}", &[table]).0
+}
+
 /// Our own statements name our tables `{t}session`; `prefix` is where they live in this kind of database.
 pub(crate) fn own(text: &'static str, prefix: &'static str) -> Sql {
     Sql(text.replace("{t}", prefix))

@@ -12,7 +12,7 @@ use super::super::DatabaseError;
 use super::error::doing;
 use super::statements::Target;
 use crate::catalog::TableName;
-use crate::sql::{Ident, Operator, Sql, join, names, sql};
+use crate::sql::{Ident, Operator, Sql, join, names, quoted, sql};
 
 /// The tables with such a constraint, by their place, once somebody has asked.
 #[derive(Default)]
@@ -38,7 +38,7 @@ async fn concerned(
     connection: &mut PgConnection,
     tables: &[TableName],
 ) -> Result<BTreeSet<usize>, DatabaseError> {
-    let names: Vec<String> = tables.iter().map(|name| sql("{}", &[name]).as_str().to_owned()).collect();
+    let names: Vec<String> = tables.iter().map(quoted).collect();
     let places: Vec<i64> = sqlx::query_scalar(
         "select distinct u.place - 1
          from pg_constraint k
@@ -153,7 +153,7 @@ async fn constraints(connection: &mut PgConnection, target: &Target) -> Result<V
              and k.conparentid = 0
            order by k.conname"#,
     )
-    .bind(sql("{}", &[&target.table.name]).as_str())
+    .bind(quoted(&target.table.name))
     .fetch_all(connection)
     .await
     .map_err(doing(format!("read the constraints of {}", target.table.name)))

@@ -16,7 +16,7 @@ use super::error::{doing, failed};
 use super::rebuild::Rebuild;
 use super::statements::Target;
 use crate::catalog::TableName;
-use crate::sql::{Sql, join, names, sql};
+use crate::sql::{Sql, join, names, quoted, sql};
 
 /// Bytes of text from which on it pays to build the indexes anew.
 const MANY: usize = 512 * 1024;
@@ -26,8 +26,7 @@ pub(super) async fn fit(
     connection: &mut PgConnection,
     targets: &[Target],
 ) -> Result<Vec<bool>, DatabaseError> {
-    let names: Vec<String> =
-        targets.iter().map(|target| sql("{}", &[&target.table.name]).as_str().to_owned()).collect();
+    let names: Vec<String> = targets.iter().map(|target| quoted(&target.table.name)).collect();
     let rows = sqlx::query(
         "select c.relkind = 'r' and pg_has_role(c.relowner, 'usage')
                 and not exists (select from pg_trigger t where t.tgrelid = c.oid and t.tgenabled in ('A', 'R')) as fits

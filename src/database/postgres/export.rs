@@ -16,7 +16,7 @@ use super::{locks, tools};
 use crate::archive::dump::{DumpEvent, DumpReader};
 use crate::catalog::TableName;
 use crate::model::SessionId;
-use crate::sql::sql;
+use crate::sql::quoted;
 
 /// Lines of pg_dump's messages that are kept.
 const MESSAGES: usize = 20;
@@ -51,7 +51,7 @@ pub(super) async fn start(
         ])
         .arg(format!("--snapshot={snapshot}"))
         // In pg_dump's patterns, too, what stands in quotes means itself.
-        .args(tables.left_out.iter().map(|name| format!("--exclude-table={}", sql("{}", &[name]).as_str())))
+        .args(tables.left_out.iter().map(|name| format!("--exclude-table={}", quoted(name))))
         .env_clear()
         .env("LC_ALL", "C")
         .env("PGAPPNAME", session_name(session))

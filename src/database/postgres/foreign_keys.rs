@@ -10,7 +10,7 @@ use super::error::doing;
 use super::merge::plan_for;
 use super::statements::relation;
 use crate::catalog::TableName;
-use crate::sql::{Definition, Ident, Operator, Sql, join, sql};
+use crate::sql::{Definition, Ident, Operator, Sql, join, quoted, sql};
 
 /// One sentence for each foreign key from or to one of `tables` that leads nowhere. Keys that the target itself has
 /// marked NOT VALID are not demanded; those that were just made again are known already. Of the others those rows are
@@ -271,7 +271,7 @@ pub(super) async fn touching(
     connection: &mut PgConnection,
     tables: &[TableName],
 ) -> Result<Vec<Key>, DatabaseError> {
-    let names: Vec<String> = tables.iter().map(|name| sql("{}", &[name]).as_str().to_owned()).collect();
+    let names: Vec<String> = tables.iter().map(quoted).collect();
     let rows = sqlx::query(
         r#"select k.conname::text as name,
                   cn.nspname::text as child_schema, c.relname::text as child, c.relkind = 'p' as child_partitioned,

@@ -14,7 +14,7 @@ use super::statements::Target;
 use crate::catalog::TableName;
 use crate::clock::now_us;
 use crate::model::SessionId;
-use crate::sql::{Ident, Sql, join, names, sql};
+use crate::sql::{Ident, Sql, join, names, quoted, sql};
 
 /// Of one session: the images of all tables.
 #[derive(Debug, Clone)]
@@ -147,7 +147,7 @@ impl Images {
     ) -> Result<Kept, DatabaseError> {
         let what = || doing("keep the rows that were replaced");
         let bytes: i64 = sqlx::query_scalar("select pg_total_relation_size($1::regclass)")
-            .bind(sql("{}", &[&self.table]).as_str().to_owned())
+            .bind(quoted(&self.table))
             .fetch_one(&mut *connection)
             .await
             .map_err(what())?;
@@ -204,7 +204,7 @@ pub(super) async fn stubborn(
     tables: &[TableName],
     fires: bool,
 ) -> Result<Option<TableName>, DatabaseError> {
-    let names: Vec<String> = tables.iter().map(|name| sql("{}", &[name]).as_str().to_owned()).collect();
+    let names: Vec<String> = tables.iter().map(quoted).collect();
     let place: Option<i64> = sqlx::query_scalar(
         "select min(u.place)
          from unnest($1::text[]) with ordinality u(name, place)

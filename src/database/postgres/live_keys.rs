@@ -7,7 +7,7 @@ use super::super::DatabaseError;
 use super::foreign_keys::{self, Key};
 use super::statements::{self, Target};
 use crate::catalog::{Table, TableName, parents_first};
-use crate::sql::{Sql, join, sql};
+use crate::sql::{Sql, join, quoted, sql};
 
 #[derive(Default)]
 pub(super) struct LiveKeys(pub(super) Vec<Key>);
@@ -168,7 +168,7 @@ fn unreadable(key: &Key, verb: &str) -> DatabaseError {
         ),
         remedy: format!(
             "Let the owner run: GRANT SELECT ON TABLE {} TO the role in DATABASE_URL, or leave {parent} out of the sync.",
-            sql("{}", &[child]).as_str()
+            quoted(child)
         ),
     }
 }

@@ -10,7 +10,7 @@ use super::error::doing;
 use super::foreign_keys::Key;
 use super::statements::Target;
 use crate::catalog::TableName;
-use crate::sql::{join, sql};
+use crate::sql::{join, quoted, sql};
 
 /// How long one attempt to lock all tables may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,7 +173,7 @@ async fn holder(
     tables: &[&TableName],
     against: Against,
 ) -> Result<String, DatabaseError> {
-    let tables: Vec<String> = tables.iter().map(|table| sql("{}", &[*table]).as_str().to_owned()).collect();
+    let tables: Vec<String> = tables.iter().copied().map(quoted).collect();
     let found = sqlx::query(
         "select a.pid, coalesce(nullif(a.application_name, ''), 'a program without a name') as program,
                 l.relation::regclass::text as name,

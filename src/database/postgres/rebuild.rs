@@ -13,7 +13,7 @@ use super::error::doing;
 use super::foreign_keys::{Key, Remade};
 use super::statements::relation;
 use crate::catalog::{self, Table, TableName};
-use crate::sql::{Definition, Ident, Literal, Sql, sql};
+use crate::sql::{Definition, Ident, Literal, Sql, quoted, sql};
 
 /// What has been taken off so far.
 #[derive(Default)]
@@ -267,10 +267,6 @@ async fn tried(
     };
     run(connection, sql("release tried", &[])).await?;
     Ok(done)
-}
-
-fn quoted(table: &TableName) -> String {
-    sql("{}", &[table]).as_str().to_owned()
 }
 
 async fn run(connection: &mut PgConnection, statement: Sql) -> Result<(), DatabaseError> {

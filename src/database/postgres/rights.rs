@@ -6,7 +6,7 @@ use sqlx::postgres::PgConnection;
 use super::super::DatabaseError;
 use super::error::doing;
 use crate::catalog::TableName;
-use crate::sql::{Ident, sql};
+use crate::sql::{Ident, quoted, sql};
 
 /// From the strongest to the weakest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +111,7 @@ pub(super) async fn analyzable(
     connection: &mut PgConnection,
     tables: &[TableName],
 ) -> Result<(Vec<TableName>, Vec<TableName>), DatabaseError> {
-    let names: Vec<String> = tables.iter().map(|name| sql("{}", &[name]).as_str().to_owned()).collect();
+    let names: Vec<String> = tables.iter().map(quoted).collect();
     let may: Vec<bool> = sqlx::query_scalar(
         "select pg_has_role(c.relowner, 'usage')
                 or pg_has_role((select datdba from pg_database where datname = current_database()), 'usage')

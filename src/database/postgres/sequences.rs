@@ -9,7 +9,7 @@ use super::error::doing;
 use crate::archive::SequenceValue;
 use crate::catalog::TableName;
 use crate::model::SessionId;
-use crate::sql::{Ident, sql};
+use crate::sql::{Ident, quoted, sql};
 
 struct Sequence {
     name: TableName,
@@ -215,9 +215,4 @@ async fn last(
         .fetch_one(connection)
         .await
         .map_err(doing(format!("read the last {table}.{column}")))
-}
-
-/// `"schema"."name"`, as regclass reads it.
-fn quoted(name: &TableName) -> String {
-    sql("{}", &[name]).as_str().to_owned()
 }

@@ -17,7 +17,7 @@ use super::statements::Target;
 use super::{choose, conflicts, isolate, locks, preflight, preview, set_aside};
 use crate::catalog::{Making, TableName};
 use crate::model::{SessionId, TablePreview};
-use crate::sql::{Ident, join, names, sql};
+use crate::sql::{Ident, join, names, quoted, sql};
 
 /// Tables that are loaded at the same time.
 const LOADS: u32 = 4;
@@ -149,11 +149,11 @@ impl PostgresStaging {
         let with_key =
             |index: &usize| !self.direct[*index] && !self.tables[*index].incoming.table.key().is_empty();
         let places: Vec<usize> = (0..self.tables.len()).filter(with_key).collect();
-        let text = |name: &TableName| sql("{}", &[name]).as_str().to_owned();
         let staged = places.iter().map(|index| &self.tables[*index]);
-        let names: Vec<String> = staged.clone().map(|staged| text(&staged.incoming.table.name)).collect();
-        let stages: Vec<String> = staged.clone().map(|staged| text(&staged.stage)).collect();
-        let outdated: Vec<Option<String>> = staged.map(|staged| staged.outdated.as_ref().map(text)).collect();
+        let names: Vec<String> = staged.clone().map(|staged| quoted(&staged.incoming.table.name)).collect();
+        let stages: Vec<String> = staged.clone().map(|staged| quoted(&staged.stage)).collect();
+        let outdated: Vec<Option<String>> =
+            staged.map(|staged| staged.outdated.as_ref().map(quoted)).collect();
         let few: Vec<bool> = sqlx::query_scalar(
             "select (pg_relation_size(u.stage::regclass) + coalesce(pg_relation_size(u.outdated::regclass), 0)) * $4
                         < (select sum(pg_relation_size(p.relid))

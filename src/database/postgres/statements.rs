@@ -9,7 +9,7 @@ use super::super::DatabaseError;
 use super::error::doing;
 use super::stages::Staged;
 use crate::catalog::{Identity, Table, TableName};
-use crate::sql::{Ident, Operator, Sql, join, names, sql};
+use crate::sql::{Ident, Operator, Sql, join, names, quoted, sql};
 
 /// A table to write to, and how its rows meet the staged ones.
 #[derive(Clone)]
@@ -353,8 +353,7 @@ async fn equalities(
     connection: &mut PgConnection,
     tables: &[&Table],
 ) -> Result<Vec<Vec<(String, Operator)>>, DatabaseError> {
-    let names: Vec<String> =
-        tables.iter().map(|table| sql("{}", &[&table.name]).as_str().to_owned()).collect();
+    let names: Vec<String> = tables.iter().map(|table| quoted(&table.name)).collect();
     let rows = sqlx::query(
         "select distinct on (t.place, a.attname) t.place - 1 as place, a.attname::text as name,
                 coalesce(n.nspname, 'pg_catalog')::text as schema, coalesce(o.oprname, '=')::text as operator

@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use super::super::DatabaseError;
 use super::error::doing;
 use crate::catalog::TableName;
-use crate::sql::{Ident, Sql, sql};
+use crate::sql::{Ident, Sql, quoted, sql};
 
 /// A trigger or a rule that is switched on in some way.
 #[derive(Debug, Clone)]
@@ -117,7 +117,7 @@ async fn run(connection: &mut PgConnection, switch: &Switch, statement: Sql) -> 
 
 /// Of a partitioned table its partitions' triggers too: they fire for its rows. The table itself comes first.
 async fn enabled(connection: &mut PgConnection, tables: &[TableName]) -> Result<Vec<Switch>, DatabaseError> {
-    let names: Vec<String> = tables.iter().map(|name| sql("{}", &[name]).as_str().to_owned()).collect();
+    let names: Vec<String> = tables.iter().map(quoted).collect();
     let rows = sqlx::query(
         "select n.nspname::text as schema, c.relname::text as relation, t.tgname::text as name, false as is_rule,
                 t.tgenabled::text as state, t.tgisinternal as is_system,

@@ -6,7 +6,7 @@ use sqlx::postgres::PgConnection;
 use super::super::DatabaseError;
 use super::error::doing;
 use super::statements::Target;
-use crate::sql::{Definition, Operator, Sql, join, sql};
+use crate::sql::{Definition, Operator, Sql, join, quoted, sql};
 
 /// One index, as the target's own catalog describes it.
 pub(super) struct Unique {
@@ -21,7 +21,6 @@ pub(super) struct Unique {
 
 /// Of the table that `target` is, without the key's own.
 pub(super) async fn of(connection: &mut PgConnection, target: &Target) -> Result<Vec<Unique>, DatabaseError> {
-    let name = sql("{}", &[&target.table.name]);
     let rows = sqlx::query(
         "select c.relname::text as name,
                 pg_get_expr(i.indpred, i.indrelid) as condition,
@@ -49,7 +48,7 @@ pub(super) async fn of(connection: &mut PgConnection, target: &Target) -> Result
            and cardinality(parts.definitions) = i.indnkeyatts
          order by 1",
     )
-    .bind(name.as_str().to_owned())
+    .bind(quoted(&target.table.name))
     .fetch_all(connection)
     .await
     .map_err(doing(format!("read the unique keys of {}", target.table.name)))?;
