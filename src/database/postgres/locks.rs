@@ -1,15 +1,17 @@
 //! The locks of the writing transaction: writers wait for a moment, readers never.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
 use super::super::DatabaseError;
+use super::catalog;
 use super::error::doing;
 use super::foreign_keys::Key;
 use super::statements::Target;
-use crate::catalog::TableName;
+use crate::catalog::{Table, TableName};
 use crate::sql::{join, quoted, sql};
 
 /// How long one attempt to lock all tables may take.
@@ -208,4 +210,23 @@ async fn holder(
             )
         },
     ))
+}
+
+/// The plan was made without a lock: what it is about must still be what is locked now.
+pub(super) async fn demand_same_tables<'a>(
+    connection: &mut PgConnection,
+    targets: impl IntoIterator<Item = &'a Target>,
+) -> Result<(), DatabaseError> {
+    let now = catalog::tables(connection).await?;
+    let now: HashMap<&TableName, &Table> = now.iter().map(|table| (&table.name, table)).collect();
+    for target in targets {
+        let same = now.get(&target.table.name).is_some_and(|&table| {
+            // An estimate may have changed.
+            Table { estimated_rows: target.table.estimated_rows, ..table.clone() } == target.table
+        });
+        if !same {
+            return Err(DatabaseError::Changed { table: target.table.name.clone() });
+        }
+    }
+    Ok(())
 }

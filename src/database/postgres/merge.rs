@@ -6,7 +6,7 @@
 mod making;
 mod write;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -26,7 +26,7 @@ use super::images::{Fate, Imaged, Images};
 use super::rebuild::Rebuild;
 use super::stages::Staged;
 use super::statements::{self, Target};
-use super::{catalog, conflicts, counts, images, locks, set_aside, state};
+use super::{conflicts, counts, images, locks, set_aside, state};
 use crate::catalog::{Making, Table, TableName};
 use crate::model::{ConflictPolicy, SessionId};
 
@@ -87,7 +87,6 @@ impl PostgresMerge {
         let tables: Vec<Table> = staged.iter().map(|staged| staged.incoming.table.clone()).collect();
         let bypass = Bypass::prepare(&mut connection, connector, &tables).await?;
         let targets = Target::all(&mut connection, staged).await?;
-        let names = targets.iter().map(|target| target.table.name.clone()).collect();
         let fit = match bypass.may_load_unordered() {
             true => direct::fit(&mut connection, &targets).await?,
             false => vec![false; targets.len()],
@@ -95,7 +94,26 @@ impl PostgresMerge {
         // Of a part it is to be known what it is a part of.
         let fit: Vec<bool> =
             fit.into_iter().zip(staged).map(|(fits, staged)| fits && !staged.incoming.partial).collect();
-        let mut merge = Self {
+        let mut merge = Self::new(connection, targets, bypass, images);
+        if merge.images.is_some() {
+            merge.stubborn =
+                images::stubborn(&mut merge.connection, &merge.names, merge.bypass.fires()).await?;
+            if merge.stubborn.is_some() {
+                merge.images = None;
+            }
+        }
+        if straight && direct::begin(&mut merge.connection, &merge.targets, &fit).await? {
+            locks::demand_same_tables(&mut merge.connection, &merge.targets).await?;
+            merge.direct = fit.into_iter().map(|fits| fits.then_some(0)).collect();
+            merge.set_up().await?;
+        }
+        Ok(merge)
+    }
+
+    /// Before anything has been done.
+    fn new(connection: PgConnection, targets: Vec<Target>, bypass: Bypass, images: Option<Images>) -> Self {
+        let names = targets.iter().map(|target| target.table.name.clone()).collect();
+        Self {
             connection,
             targets,
             names,
@@ -111,20 +129,7 @@ impl PostgresMerge {
             begun: false,
             deferrable: Deferrable::default(),
             seeks: false,
-        };
-        if merge.images.is_some() {
-            merge.stubborn =
-                images::stubborn(&mut merge.connection, &merge.names, merge.bypass.fires()).await?;
-            if merge.stubborn.is_some() {
-                merge.images = None;
-            }
         }
-        if straight && direct::begin(&mut merge.connection, &merge.targets, &fit).await? {
-            demand_same_tables(&mut merge.connection, &merge.targets).await?;
-            merge.direct = fit.into_iter().map(|fits| fits.then_some(0)).collect();
-            merge.set_up().await?;
-        }
-        Ok(merge)
     }
 
     /// The transaction is open already, because tables were made in it.
@@ -139,7 +144,7 @@ impl PostgresMerge {
         }
         if !self.begun {
             locks::begin_locked(&mut self.connection, &self.targets).await?;
-            demand_same_tables(&mut self.connection, &self.targets).await?;
+            locks::demand_same_tables(&mut self.connection, &self.targets).await?;
             self.set_up().await?;
         }
         Ok(())
@@ -378,23 +383,4 @@ pub(super) async fn run(
 ) -> Result<(), DatabaseError> {
     // Statements without values need no preparing, which is a round trip.
     sqlx::raw_sql(text).execute(connection).await.map(|_| ()).map_err(doing(what))
-}
-
-/// The plan was made without a lock: what it is about must still be what is locked now.
-async fn demand_same_tables<'a>(
-    connection: &mut PgConnection,
-    targets: impl IntoIterator<Item = &'a Target>,
-) -> Result<(), DatabaseError> {
-    let now = catalog::tables(connection).await?;
-    let now: HashMap<&TableName, &Table> = now.iter().map(|table| (&table.name, table)).collect();
-    for target in targets {
-        let same = now.get(&target.table.name).is_some_and(|&table| {
-            // An estimate may have changed.
-            Table { estimated_rows: target.table.estimated_rows, ..table.clone() } == target.table
-        });
-        if !same {
-            return Err(DatabaseError::Changed { table: target.table.name.clone() });
-        }
-    }
-    Ok(())
 }

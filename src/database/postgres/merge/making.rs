@@ -1,20 +1,17 @@
 //! The merge of rows into tables that are made in the same transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use sqlx::postgres::PgConnection;
 
 use super::super::super::DatabaseError;
 use super::super::bypass::Bypass;
 use super::super::connect::Connector;
-use super::super::deferred::Deferrable;
 use super::super::images::Images;
 use super::super::rebuild::Rebuild;
 use super::super::stages::Staged;
 use super::super::statements::Target;
 use super::super::{catalog, initialise, locks};
-use super::{PostgresMerge, demand_same_tables, run};
-use crate::catalog::{Making, Table, TableName};
+use super::{PostgresMerge, run};
+use crate::catalog::{Making, Table};
 
 impl PostgresMerge {
     /// Opens the transaction and makes the tables that the target lacks: nobody sees them, so rows go straight in.
@@ -40,26 +37,10 @@ impl PostgresMerge {
         }
         let targets = Target::all(&mut connection, &staged).await?;
         let tables: Vec<Table> = targets.iter().map(|target| target.table.clone()).collect();
-        let names: Vec<TableName> = tables.iter().map(|table| table.name.clone()).collect();
-        let direct = names.iter().map(|name| making.makes(name).then_some(0)).collect();
+        let direct = tables.iter().map(|table| making.makes(&table.name).then_some(0)).collect();
         let bypass = Bypass::prepare(&mut connection, connector, &tables).await?;
-        let mut merge = Self {
-            connection,
-            targets,
-            names,
-            bypass,
-            rebuild,
-            direct,
-            stubborn: None,
-            images,
-            imaged: BTreeMap::new(),
-            makes_tables: true,
-            deleted: BTreeSet::new(),
-            beyond: false,
-            deferrable: Deferrable::default(),
-            seeks: false,
-            begun: false,
-        };
+        let mut merge =
+            Self { rebuild, direct, makes_tables: true, ..Self::new(connection, targets, bypass, images) };
         merge.set_up().await?;
         Ok(merge)
     }
@@ -69,6 +50,6 @@ impl PostgresMerge {
         let there = self.targets.iter().zip(&self.direct).filter(|(_, direct)| direct.is_none());
         let there: Vec<&Target> = there.map(|(target, _)| target).collect();
         locks::lock_more(&mut self.connection, &there).await?;
-        demand_same_tables(&mut self.connection, there).await
+        locks::demand_same_tables(&mut self.connection, there).await
     }
 }
