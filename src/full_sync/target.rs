@@ -37,7 +37,7 @@ pub(super) async fn difference(
 pub(super) async fn restore(
     session: &Session,
     spool: Arc<Spool>,
-    difference: Option<Difference>,
+    mut difference: Option<Difference>,
 ) -> Result<Outcome, SyncError> {
     let (progress, database) = (&session.progress, &*session.node.database);
     let options = progress.status().options;
@@ -45,10 +45,10 @@ pub(super) async fn restore(
     progress.enter(Step::Convert, "Waits for the first rows");
     let (mut manifest, archive) =
         ArchiveReader::open(Box::pin(spool.read_from(0))).await.map_err(at(Step::Convert))?;
-    let target = match &difference {
+    let target = match &mut difference {
         Some(difference) => {
-            manifest.catalog.clone_from(&difference.source);
-            difference.catalog.clone()
+            manifest.catalog = std::mem::take(&mut difference.source);
+            std::mem::take(&mut difference.catalog)
         }
         None => {
             let target = database.catalog().await.map_err(at(Step::Convert))?;

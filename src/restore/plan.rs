@@ -1,5 +1,7 @@
 //! The source's manifest and the target's catalog -> what goes where, or every reason why it cannot.
 
+use serde::Deserialize as _;
+
 use super::RestoreError;
 use crate::archive::Manifest;
 use crate::catalog::{
@@ -115,7 +117,7 @@ pub(crate) fn lacking(
 }
 
 fn described(manifest: &Manifest) -> Result<Catalog, RestoreError> {
-    serde_json::from_value(manifest.catalog.clone()).map_err(|cause| RestoreError::Schema {
+    Catalog::deserialize(&manifest.catalog).map_err(|cause| RestoreError::Schema {
         reasons: vec![format!("The source's description cannot be read ({cause}).")],
         remedies: Vec::new(),
     })
