@@ -1,7 +1,7 @@
 //! The proof after the commit: the two databases compared, the source in the snapshot that was synced, the target as it
 //! is now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::session::Session;
 use super::target::at;
@@ -131,9 +131,9 @@ impl Target<'_> {
         let tables =
             incoming.chain(self.equal.iter().map(|(selected, _)| (selected.clone(), scope.chooses_rows())));
         let tables: Vec<(Selected, bool)> = tables.collect();
-        let place = |digest: &TableDigest| {
-            tables.iter().position(|((table, _), _)| table.name.to_string() == digest.name)
-        };
+        let by_name: HashMap<String, usize> =
+            tables.iter().enumerate().map(|(at, ((table, _), _))| (table.name.to_string(), at)).collect();
+        let place = |digest: &TableDigest| by_name.get(&digest.name).copied();
         let places: BTreeSet<Option<usize>> = known.iter().map(place).collect();
         let unknown = tables.iter().enumerate().filter(|(at, _)| !places.contains(&Some(*at)));
         let (part, whole): (Vec<_>, Vec<_>) = unknown.partition(|(_, (_, in_part))| *in_part);

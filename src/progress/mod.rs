@@ -5,6 +5,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -307,9 +308,10 @@ impl State {
         if tables.is_empty() {
             tables.extend_from_slice(source);
         }
+        let expected: HashMap<&str, Option<u64>> =
+            source.iter().map(|table| (table.name.as_str(), table.rows_total)).collect();
         for table in tables.iter_mut().filter(|table| table.rows_total.is_none()) {
-            let expected = source.iter().find(|expected| expected.name == table.name);
-            table.rows_total = expected.and_then(|expected| expected.rows_total);
+            table.rows_total = expected.get(table.name.as_str()).copied().flatten();
         }
     }
 
