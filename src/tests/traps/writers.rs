@@ -98,6 +98,26 @@ async fn a_table_that_is_locked_against_readers_ends_in_an_error_that_names_who_
 }
 
 #[tokio::test]
+async fn a_lock_on_what_is_never_synced_stands_in_nobodys_way() {
+    let pair = pair("create table place (id int primary key)", "insert into place values (1)", "").await;
+    let mut others = Vec::new();
+    for database in [&pair.source, &pair.target] {
+        let mut other = database.connect().await;
+        // Two messages, so that the table is there for others to see.
+        for statement in
+            ["create temp table scratch (id int)", "begin; lock table scratch in access exclusive mode"]
+        {
+            sqlx::raw_sql(statement).execute(&mut other).await.unwrap();
+        }
+        others.push(other);
+    }
+
+    let status = pair.pull(&keep()).await;
+
+    assert_eq!(status.phase, Phase::Verified, "{:?}", status.error);
+}
+
+#[tokio::test]
 async fn writers_on_the_source_leave_one_consistent_moment() {
     let schema =
         "create table account (id int primary key, n int); create table entry (id serial primary key,

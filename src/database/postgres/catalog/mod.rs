@@ -161,16 +161,12 @@ async fn tables_in(connection: &mut PgConnection) -> Result<Vec<PgRow>, Database
     sqlx::query(
         r#"select c.oid::bigint as oid, n.nspname::text as schema, c.relname::text as name,
                   c.relkind = 'p' as partitioned, c.relrowsecurity as row_security,
-                  coalesce(leaves.rows, 0) as rows
+                  coalesce(sum(case when l.reltuples >= 0 then l.reltuples
+                                    else pg_relation_size(l.oid) / 100 end), 0)::bigint as rows
            from pg_class c
            join pg_namespace n on n.oid = c.relnamespace
-           left join (
-               select case when l.relispartition then pg_partition_root(l.oid) else l.oid end as root,
-                      sum(case when l.reltuples >= 0 then l.reltuples else pg_relation_size(l.oid) / 100 end)::bigint as rows
-               from pg_class l
-               where l.relkind = 'r'
-               group by 1
-           ) leaves on leaves.root = c.oid
+           left join pg_class l on l.relkind = 'r'
+                and case when l.relispartition then pg_partition_root(l.oid) else l.oid end = c.oid
            where c.relkind in ('r', 'p')
              and not c.relispartition
              and c.relpersistence = 'p'
@@ -180,6 +176,7 @@ async fn tables_in(connection: &mut PgConnection) -> Result<Vec<PgRow>, Database
                  select from pg_depend d
                  where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
              )
+           group by c.oid, n.nspname, c.relname, c.relkind, c.relrowsecurity
            order by n.nspname collate "C", c.relname collate "C""#,
     )
     .fetch_all(connection)
