@@ -1,11 +1,12 @@
 //! A database -> an archive: by the database's own exporter, or by reading its tables, under one snapshot.
 
 use futures::TryStreamExt;
+use serde_json::value::to_raw_value;
 
 use crate::archive::{
     ArchiveError, ArchiveTotals, ArchiveWriter, Compression, Manifest, Order, Section, SpoolWriter,
 };
-use crate::catalog::{Catalog, TableName};
+use crate::catalog::{Catalog, Table, TableName};
 use crate::compare::ReadingError;
 use crate::database::{DatabaseError, Dump, DumpPiece, Exporter, Snapshot};
 use crate::model::Step;
@@ -55,17 +56,22 @@ pub(crate) async fn write(
 
 /// No clock, host or number of this server: equal databases give equal manifests.
 pub(crate) fn manifest(catalog: &Catalog) -> Manifest {
-    let sections = catalog.tables.iter().map(|table| Section {
-        table: table.name.clone(),
-        columns: table.stored_columns(),
-        partitioned: table.partitioned,
-    });
     Manifest {
         format: crate::archive::FORMAT,
         order: Order::Heap,
-        catalog: serde_json::to_value(catalog).expect("plain data has a JSON form"),
-        sections: sections.collect(),
+        catalog: to_raw_value(catalog).expect("plain data has a JSON form"),
+        sections: sections(catalog),
     }
+}
+
+/// One for each table, with all that is stored of it.
+pub(crate) fn sections(catalog: &Catalog) -> Vec<Section> {
+    let section = |table: &Table| Section {
+        table: table.name.clone(),
+        columns: table.stored_columns(),
+        partitioned: table.partitioned,
+    };
+    catalog.tables.iter().map(section).collect()
 }
 
 struct Output<'a> {

@@ -1,7 +1,7 @@
 //! The option `additive`: what the target lacks is added before anything is planned.
 
 use super::session::Session;
-use crate::archive::Manifest;
+use crate::archive::Section;
 use crate::catalog::Catalog;
 use crate::model::{Code, Kind, Step, SyncError};
 use crate::restore;
@@ -9,7 +9,8 @@ use crate::restore;
 /// The `target`'s catalog, with the columns and labels added that the source has more, when the sync may do that.
 pub(super) async fn catalog(
     session: &Session,
-    manifest: &Manifest,
+    source: &Catalog,
+    sections: &[Section],
     target: Catalog,
 ) -> Result<Catalog, SyncError> {
     let (progress, database) = (&session.progress, &session.node.database);
@@ -17,7 +18,7 @@ pub(super) async fn catalog(
     if !options.additive {
         return Ok(target);
     }
-    let lacking = restore::lacking(manifest, &target, &options)?;
+    let lacking = restore::lacking(source, sections, &target, &options)?;
     if lacking.is_empty() {
         return Ok(target);
     }

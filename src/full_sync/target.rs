@@ -1,5 +1,7 @@
 //! The target's part, in a pull and in a push alike: stage what arrives, merge, commit, compare.
 
+use std::collections::HashMap;
+use std::mem::take;
 use std::sync::Arc;
 
 use super::additive;
@@ -43,19 +45,21 @@ pub(super) async fn restore(
     let options = progress.status().options;
 
     progress.enter(Step::Convert, "Waits for the first rows");
-    let (mut manifest, archive) =
+    let (manifest, archive) =
         ArchiveReader::open(Box::pin(spool.read_from(0))).await.map_err(at(Step::Convert))?;
-    let target = match &mut difference {
-        Some(difference) => {
-            manifest.catalog = std::mem::take(&mut difference.source);
-            std::mem::take(&mut difference.catalog)
-        }
+    let sections = &manifest.sections;
+    let (source, target) = match &mut difference {
+        Some(difference) => (take(&mut difference.source), take(&mut difference.catalog)),
         None => {
+            let source = restore::described(&manifest).map_err(at(Step::Convert))?;
             let target = database.catalog().await.map_err(at(Step::Convert))?;
-            additive::catalog(session, &manifest, target).await.map_err(at(Step::Convert))?
+            let target = additive::catalog(session, &source, sections, target);
+            let target = target.await.map_err(at(Step::Convert))?;
+            (source, target)
         }
     };
-    let mut plan = restore::plan(&manifest, &target, &options).map_err(at(Step::Convert))?;
+    let mut plan = restore::plan(&source, sections, &target, &options).map_err(at(Step::Convert))?;
+    drop((source, target, manifest));
     if let Some(difference) = &difference {
         restore::shape(&mut plan, &difference.parts).map_err(at(Step::Convert))?;
     }
@@ -68,13 +72,13 @@ pub(super) async fn restore(
     for statement in database.rehearse(&session.id, &plan.making).await.map_err(at(Step::Convert))? {
         progress.info(Step::Convert, format!("Made together with the rows: {statement}"));
     }
-    let expected = progress.status().tables;
-    let rows =
-        |name: &str| expected.iter().find(|table| table.name == name).and_then(|table| table.rows_total);
+    let expected = progress.status().tables.into_iter();
+    let expected: HashMap<String, Option<u64>> =
+        expected.map(|table| (table.name, table.rows_total)).collect();
     let incoming = plan.incoming.iter().map(|incoming| &incoming.table.name);
     let equal = difference.iter().flat_map(|difference| &difference.equal);
     let names = incoming.chain(equal.clone().map(|((table, _), _)| &table.name));
-    progress.tables(names.map(|name| (name.clone(), rows(&name.display()))));
+    progress.tables(names.map(|name| (name.clone(), expected.get(&name.display()).copied().flatten())));
     for (index, (_, digest)) in equal.enumerate() {
         progress.table(plan.incoming.len() + index, |table| {
             table.state = TableState::Merged;

@@ -17,7 +17,7 @@ pub(crate) use choose::choose;
 pub(crate) use left_out::{LeftOuts, shown};
 pub(crate) use merge::{Counts, Merged, Options, merge};
 pub(crate) use part::{Outdated, Part, Stays, complete, shape, stage_outdated};
-pub(crate) use plan::{Plan, lacking, plan};
+pub(crate) use plan::{Plan, described, lacking, plan};
 pub(crate) use preview::preview;
 pub(crate) use stage::{Staged, stage};
 

@@ -1,9 +1,7 @@
 //! The source's manifest and the target's catalog -> what goes where, or every reason why it cannot.
 
-use serde::Deserialize as _;
-
 use super::RestoreError;
-use crate::archive::Manifest;
+use crate::archive::{Manifest, Section};
 use crate::catalog::{
     Addition, Catalog, Making, Severity, Table, additions, drift, drops, making, parents_first, takes,
     with_added, with_made,
@@ -27,15 +25,15 @@ pub(crate) struct Plan {
 
 /// Reads nothing but the two descriptions: nothing has been written yet when this refuses.
 pub(crate) fn plan(
-    manifest: &Manifest,
+    source: &Catalog,
+    sections: &[Section],
     target: &Catalog,
     options: &SyncOptions,
 ) -> Result<Plan, RestoreError> {
-    let source = described(manifest)?;
     let (mut reasons, mut remedies, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     let mut findings = Vec::new();
     let making = match options.initialise {
-        true => making(&source, target, &mut findings),
+        true => making(source, target, &mut findings),
         false => Making::default(),
     };
     notes.extend(
@@ -44,9 +42,9 @@ pub(crate) fn plan(
         }),
     );
     notes.extend(making.left_out.iter().map(|what| format!("Not made on the target: {what}.")));
-    let target = &with_made(&source, target, &making);
+    let target = &with_made(source, target, &making);
     if findings.is_empty() {
-        findings = drift(&source, target);
+        findings = drift(source, target);
     }
     for found in findings {
         match found.severity {
@@ -57,8 +55,8 @@ pub(crate) fn plan(
             Severity::Warn => notes.push(found.text),
         }
     }
-    let mut incoming = Vec::with_capacity(manifest.sections.len());
-    for section in &manifest.sections {
+    let mut incoming = Vec::with_capacity(sections.len());
+    for section in sections {
         if !takes(&options.scope, &section.table) {
             reasons.push(format!("Table {} was sent, but is not part of the scope.", section.table));
         }
@@ -100,24 +98,26 @@ pub(crate) fn plan(
             names.join(", ")
         ));
     }
-    Ok(Plan { incoming, order: order.tables, skipped: source.skipped, notes, making })
+    Ok(Plan { incoming, order: order.tables, skipped: source.skipped.clone(), notes, making })
 }
 
 /// What the target must get before rows of the source can come, when nothing else stands in the way.
 pub(crate) fn lacking(
-    manifest: &Manifest,
+    source: &Catalog,
+    sections: &[Section],
     target: &Catalog,
     options: &SyncOptions,
 ) -> Result<Vec<Addition>, RestoreError> {
-    let additions = additions(&described(manifest)?, target);
+    let additions = additions(source, target);
     if !additions.is_empty() {
-        plan(manifest, &with_added(target, &additions), options)?;
+        plan(source, sections, &with_added(target, &additions), options)?;
     }
     Ok(additions)
 }
 
-fn described(manifest: &Manifest) -> Result<Catalog, RestoreError> {
-    Catalog::deserialize(&manifest.catalog).map_err(|cause| RestoreError::Schema {
+/// The source's catalog.
+pub(crate) fn described(manifest: &Manifest) -> Result<Catalog, RestoreError> {
+    serde_json::from_str(manifest.catalog.get()).map_err(|cause| RestoreError::Schema {
         reasons: vec![format!("The source's description cannot be read ({cause}).")],
         remedies: Vec::new(),
     })
@@ -130,7 +130,6 @@ fn folds(table: &Table, column: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::{FORMAT, Order, Section};
     use crate::catalog::TableName;
     use crate::model::Scope;
 
@@ -139,12 +138,12 @@ mod tests {
         let text = r#"{"tables": [{"name": {"schema": "public", "name": "staff"}, "columns": [], "primary_key": [],
             "uniques": [], "foreign_keys": [], "partitioned": false, "triggers": [], "row_security": false}]}"#;
         let catalog: Catalog = serde_json::from_str(text).expect("this is a catalog");
-        let manifest = crate::backup::manifest(&catalog);
+        let sections = crate::backup::sections(&catalog);
         let scope = Scope { exclude: vec!["staff".to_owned()], ..Scope::default() };
         let options = SyncOptions { scope, ..SyncOptions::default() };
 
-        assert!(plan(&manifest, &catalog, &SyncOptions::default()).is_ok());
-        let Err(RestoreError::Schema { reasons, .. }) = plan(&manifest, &catalog, &options) else {
+        assert!(plan(&catalog, &sections, &catalog, &SyncOptions::default()).is_ok());
+        let Err(RestoreError::Schema { reasons, .. }) = plan(&catalog, &sections, &catalog, &options) else {
             panic!("it was not refused")
         };
         assert!(reasons[0].contains("public.staff") && reasons[0].contains("scope"), "{reasons:?}");
@@ -157,19 +156,11 @@ mod tests {
         let text = r#"{"tables": [{"name": {"schema": "tandem", "name": "session"}, "columns": [], "primary_key": [],
             "uniques": [], "foreign_keys": [], "partitioned": false, "triggers": [], "row_security": false}]}"#;
         for catalog in [text, r#"{"tables": []}"#] {
-            let manifest = Manifest {
-                format: FORMAT,
-                order: Order::Heap,
-                catalog: serde_json::from_str(catalog).expect("this is JSON"),
-                sections: vec![Section {
-                    table: own.clone(),
-                    columns: vec!["id".to_owned()],
-                    partitioned: false,
-                }],
-            };
+            let source = serde_json::from_str(catalog).expect("this is a catalog");
+            let section = Section { table: own.clone(), columns: vec!["id".to_owned()], partitioned: false };
 
             let options = SyncOptions { initialise: true, ..SyncOptions::default() };
-            let refused = plan(&manifest, &Catalog::default(), &options);
+            let refused = plan(&source, &[section], &Catalog::default(), &options);
 
             let Err(RestoreError::Schema { reasons, .. }) = refused else { panic!("it was not refused") };
             assert!(reasons[0].contains("tandem.session"), "{reasons:?}");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::TryStreamExt;
+use serde_json::value::RawValue;
 
 use super::super::line::Line;
 use super::super::session::Session;
@@ -186,7 +187,7 @@ async fn write(
         format: FORMAT,
         order: Order::Heap,
         // The target has it since the first word.
-        catalog: serde_json::Value::Null,
+        catalog: RawValue::NULL.to_owned(),
         sections: sections.collect(),
     };
     let mut writer = ArchiveWriter::begin(spool, &manifest, session.compression()).await?;

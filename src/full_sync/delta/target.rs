@@ -24,7 +24,7 @@ pub(in super::super) struct Difference {
     /// The tables that differ, in the order of the archive's sections.
     pub(in super::super) parts: Vec<Part>,
     /// The source's description of itself, which the archive of a delta does not repeat.
-    pub(in super::super) source: serde_json::Value,
+    pub(in super::super) source: Catalog,
     /// This database as it was read.
     pub(in super::super) catalog: Catalog,
     /// What was read of it, to take the outdated rows from.
@@ -54,10 +54,10 @@ pub(in super::super) async fn find(
     let Offer::Catalog(source) = offer else { return Err(out_of_order(&line)) };
     let source: Catalog = serde_json::from_str(&source).map_err(|cause| line.nonsense(&cause))?;
     // Refuses what cannot be synced before anything is read.
-    let manifest = backup::manifest(&source);
-    let catalog = additive::catalog(session, &manifest, catalog).await.map_err(at_convert)?;
+    let sections = backup::sections(&source);
+    let catalog = additive::catalog(session, &source, &sections, catalog).await.map_err(at_convert)?;
     let options = progress.status().options;
-    let plan = restore::plan(&manifest, &catalog, &options).map_err(at_convert)?;
+    let plan = restore::plan(&source, &sections, &catalog, &options).map_err(at_convert)?;
     let names: Vec<TableName> = plan.incoming.iter().map(|incoming| incoming.table.name.clone()).collect();
     if !plan.making.is_empty() {
         return everything(session, line, "Tables are made on the target, so everything was sent by backup")
@@ -134,14 +134,7 @@ pub(in super::super) async fn find(
                 "Auto took delta: both sides hold data, and only the rows that differ travel".to_owned();
         }
     });
-    Ok(Some(Difference {
-        parts,
-        source: manifest.catalog,
-        catalog,
-        readings: ours,
-        equal,
-        bytes: line.bytes(),
-    }))
+    Ok(Some(Difference { parts, source, catalog, readings: ours, equal, bytes: line.bytes() }))
 }
 
 async fn everything(

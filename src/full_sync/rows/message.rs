@@ -1,6 +1,7 @@
 //! The messages, and a row as a line of COPY text <-> its values in JSON.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::archive::copy_text::{Malformed, read_row, write_row};
 use crate::archive::{Manifest, SequenceValue};
@@ -14,6 +15,7 @@ pub(super) type Cells = Vec<Option<String>>;
 pub(super) enum Message {
     Begin {
         number: u32,
+        #[serde(deserialize_with = "manifest")]
         manifest: Manifest,
     },
     Rows {
@@ -32,6 +34,11 @@ pub(super) enum Message {
     Done {
         number: u32,
     },
+}
+
+/// What serde keeps until it has seen the `kind` cannot give back a part of the text as it was.
+fn manifest<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Manifest, D::Error> {
+    serde_json::from_value(serde_json::Value::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
 impl Message {

@@ -17,6 +17,7 @@ use std::io;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
+use serde_json::value::to_raw_value;
 use tandem::archive::{
     ArchiveError, ArchiveReader, ArchiveWriter, Compression, Event, FORMAT, Manifest, Order, Section,
     SequenceValue, Spool,
@@ -37,7 +38,7 @@ impl Contents {
             manifest: Manifest {
                 format: FORMAT,
                 order: Order::Heap,
-                catalog: serde_json::json!({ "tables": tables.len() }),
+                catalog: to_raw_value(&serde_json::json!({ "tables": tables.len() })).unwrap(),
                 sections: tables.iter().map(|(name, columns, _)| section(name, columns)).collect(),
             },
             rows: tables.iter().map(|(_, _, rows)| rows.as_bytes().to_vec()).collect(),
@@ -83,6 +84,11 @@ fn section(name: &str, columns: &[&str]) -> Section {
 
 fn sequence(name: &str, last_value: i64) -> SequenceValue {
     SequenceValue { name: TableName::new("public", name), last_value, is_called: true }
+}
+
+/// As it stands in the archive.
+fn json(manifest: &Manifest) -> String {
+    serde_json::to_string(manifest).unwrap()
 }
 
 /// Reads bytes that arrive in pieces of `piece`, to the end.

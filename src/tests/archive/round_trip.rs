@@ -5,7 +5,7 @@ use futures::{StreamExt, TryStreamExt};
 use proptest::prelude::*;
 use tandem::archive::{ArchiveError, ArchiveReader, ArchiveWriter, Compression, Event, Spool, TableTotals};
 
-use super::{Contents, read, rows_of, run};
+use super::{Contents, json, read, rows_of, run};
 
 const MANY: usize = 40_000;
 
@@ -17,7 +17,7 @@ async fn manifest_rows_totals_and_sequences_come_back() {
 
         let (manifest, events) = read(&bytes, 11).await.unwrap();
 
-        assert_eq!(manifest, contents.manifest);
+        assert_eq!(json(&manifest), json(&contents.manifest));
         assert_eq!(rows_of(&events), contents.rows);
         assert!(matches!(events[0], Event::Table(0)));
         assert!(matches!(events[2], Event::EndTable(TableTotals { rows: 3, raw_bytes: 17, .. })));
@@ -163,7 +163,7 @@ async fn a_writer_that_is_dropped_makes_its_reader_fail() {
     let manifest = Contents::small().manifest;
     let writer = ArchiveWriter::begin(spool, &manifest, Compression::Stored).await.unwrap();
     let (found, mut archive) = ArchiveReader::open(reader.read_from(0)).await.unwrap();
-    assert_eq!(found, manifest);
+    assert_eq!(json(&found), json(&manifest));
 
     drop(writer);
 
