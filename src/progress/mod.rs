@@ -118,7 +118,6 @@ impl Progress {
     pub(crate) fn tables(&self, tables: impl IntoIterator<Item = (TableName, Option<u64>)>) {
         self.change(|state| {
             state.status.tables = tables.into_iter().map(|(name, rows)| table(&name, rows)).collect();
-            state.add_up();
         });
     }
 
@@ -128,7 +127,6 @@ impl Progress {
             if let Some(table) = state.status.tables.get_mut(index) {
                 change(table);
             }
-            state.add_up();
         });
     }
 
@@ -177,18 +175,13 @@ impl Progress {
                     Step::Backup => {
                         state.status.bytes_total = state.status.bytes_total.or(remote.bytes_total);
                         state.expect(&remote.tables);
-                        state.add_up();
                     }
                     Step::Transfer => {
                         state.status.bytes_done = remote.bytes_done;
                         state.status.bytes_total = remote.bytes_total.or(state.status.bytes_total);
                     }
-                    Step::Convert => {
-                        if !remote.tables.is_empty() {
-                            state.status.tables.clone_from(&remote.tables);
-                        }
-                        state.status.rows_done = remote.rows_done;
-                        state.status.rows_total = remote.rows_total;
+                    Step::Convert if !remote.tables.is_empty() => {
+                        state.status.tables.clone_from(&remote.tables);
                     }
                     Step::Verify => {
                         state.status.result.clone_from(&remote.result);
@@ -285,6 +278,7 @@ impl State {
         &mut self.status.steps[step as usize]
     }
 
+    /// Only when somebody looks: of thousands of tables each changes several times.
     fn add_up(&mut self) {
         let tables = &self.status.tables;
         let done = tables.iter().map(|table| table.rows_done).sum();
@@ -333,8 +327,9 @@ impl State {
     }
 
     fn snapshot(&mut self) -> SyncStatus {
-        let status = &mut self.status;
-        if !status.phase.is_final() {
+        if !self.status.phase.is_final() {
+            self.add_up();
+            let status = &mut self.status;
             status.elapsed_ms = millis(self.started.elapsed());
             let furthest = status.steps.iter().rev().find(|step| step.state != StepState::Waiting);
             let furthest = furthest.map_or(Step::Backup, |step| step.step);
@@ -354,7 +349,7 @@ impl State {
             }
         }
         let tail = self.log.len().saturating_sub(LOG_TAIL);
-        SyncStatus { log: self.log[tail..].to_vec(), ..status.clone() }
+        SyncStatus { log: self.log[tail..].to_vec(), ..self.status.clone() }
     }
 }
 
