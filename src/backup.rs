@@ -105,7 +105,7 @@ async fn export(
                 if !wanted {
                     continue;
                 }
-                let index = catalog.tables.iter().position(|table| table.name == name);
+                let index = catalog.place(&name);
                 let Some(index) = index.filter(|&index| catalog.tables[index].stored_columns() == columns)
                 else {
                     return Err(BackupError::Unexpected { table: name });

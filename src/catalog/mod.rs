@@ -175,8 +175,31 @@ pub struct Extension {
 }
 
 impl Catalog {
+    /// Of tables in any order, and nothing else.
+    pub fn of(tables: Vec<Table>) -> Self {
+        let mut catalog = Self { tables, ..Self::default() };
+        catalog.sort();
+        catalog
+    }
+
+    /// From JSON. A peer's word is not taken for the order.
+    pub fn read(json: &str) -> serde_json::Result<Self> {
+        let mut catalog: Self = serde_json::from_str(json)?;
+        catalog.sort();
+        Ok(catalog)
+    }
+
+    fn sort(&mut self) {
+        self.tables.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+
     pub fn table(&self, name: &TableName) -> Option<&Table> {
-        self.tables.iter().find(|table| table.name == *name)
+        self.place(name).map(|place| &self.tables[place])
+    }
+
+    /// Where the table stands in `tables`.
+    pub fn place(&self, name: &TableName) -> Option<usize> {
+        self.tables.binary_search_by(|table| table.name.cmp(name)).ok()
     }
 
     /// BLAKE3 over the definitions, in hexadecimal: equal for equal schemas on any server.

@@ -117,7 +117,7 @@ pub(crate) fn lacking(
 
 /// The source's catalog.
 pub(crate) fn described(manifest: &Manifest) -> Result<Catalog, RestoreError> {
-    serde_json::from_str(manifest.catalog.get()).map_err(|cause| RestoreError::Schema {
+    Catalog::read(manifest.catalog.get()).map_err(|cause| RestoreError::Schema {
         reasons: vec![format!("The source's description cannot be read ({cause}).")],
         remedies: Vec::new(),
     })

@@ -76,7 +76,7 @@ impl PostgresSnapshot {
                 .await
                 .map_err(doing("export a snapshot"))?;
         let catalog = match view {
-            View::Tables(tables) => Catalog { tables: tables.to_vec(), ..Catalog::default() },
+            View::Tables(tables) => Catalog::of(tables.to_vec()),
             View::Everything | View::Of(_) | View::Like(_) => match catalog::read(&mut holder).await {
                 Ok(catalog) => catalog,
                 Err(error) => return Err(locks::named_after(error, &mut holder, &[]).await),

@@ -52,7 +52,7 @@ pub(in super::super) async fn find(
     };
     let (offer, catalog) = tokio::try_join!(offer, database.catalog().map_err(at_convert))?;
     let Offer::Catalog(source) = offer else { return Err(out_of_order(&line)) };
-    let source: Catalog = serde_json::from_str(&source).map_err(|cause| line.nonsense(&cause))?;
+    let source = Catalog::read(&source).map_err(|cause| line.nonsense(&cause))?;
     // Refuses what cannot be synced before anything is read.
     let sections = backup::sections(&source);
     let catalog = additive::catalog(session, &source, &sections, catalog).await.map_err(at_convert)?;
