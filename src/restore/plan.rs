@@ -166,4 +166,17 @@ mod tests {
             assert!(reasons[0].contains("tandem.session"), "{reasons:?}");
         }
     }
+
+    #[test]
+    fn a_description_that_is_nested_without_end_is_refused() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let manifest = Manifest {
+            catalog: serde_json::value::RawValue::from_string(deep).expect("this is JSON"),
+            ..crate::backup::manifest(&Catalog::default())
+        };
+        let Err(RestoreError::Schema { reasons, .. }) = described(&manifest) else {
+            panic!("it was not refused")
+        };
+        assert!(reasons[0].contains("cannot be read"), "{reasons:?}");
+    }
 }
