@@ -60,32 +60,25 @@ impl Look<'_> {
     async fn at(&mut self, rows: u64) -> Result<TablePreview, DatabaseError> {
         let target = self.target;
         let newer_by = newer_by(target);
+        let newer = newer_by.map_or(sql("false", &[]), |column| is_newer(column));
+        let counted = self.one(counted(target, &newer)).await?;
+        let count = |name: &str| counted.get::<i64, _>(name).unsigned_abs();
+        let (inserted, updated) = (count("inserted"), count("updated"));
         let mut preview = TablePreview {
             name: target.table.name.display(),
             key: target.table.key().to_vec(),
-            inserted: self.count(counts::lacking_count(target)).await?,
+            inserted,
+            updated,
+            newer: count("newer"),
+            unchanged: rows.saturating_sub(inserted + updated),
+            target_only: (count("held") + inserted).saturating_sub(rows),
             newer_by: newer_by.cloned(),
             ..TablePreview::default()
         };
-        if !target.table.key().is_empty() {
-            let updated = counts::unequal(target);
-            let newer = newer_by.map_or(sql("false", &[]), |column| is_newer(column));
-            let row = self
-                .one(sql(
-                    "select count(*) as updated, count(*) filter (where {}) as newer from {}",
-                    &[&newer, &updated],
-                ))
-                .await?;
-            preview.updated = row.get::<i64, _>("updated").unsigned_abs();
-            preview.newer = row.get::<i64, _>("newer").unsigned_abs();
-            if preview.updated > 0 {
-                let rows = self.updates(&updated, &newer).await?;
-                preview.rows.extend(rows);
-            }
+        if preview.updated > 0 {
+            let rows = self.updates(&newer).await?;
+            preview.rows.extend(rows);
         }
-        preview.unchanged = rows.saturating_sub(preview.inserted + preview.updated);
-        preview.target_only =
-            (self.count(counts::row_count(target)).await? + preview.inserted).saturating_sub(rows);
         if !target.table.key().is_empty() {
             if preview.inserted > 0 {
                 let rows = sql("{} s where {}", &[&target.stage, &target.is_lacking()]);
@@ -104,7 +97,7 @@ impl Look<'_> {
     }
 
     /// The first rows that would change, with the columns that would.
-    async fn updates(&mut self, updated: &Sql, newer: &Sql) -> Result<Vec<RowPreview>, DatabaseError> {
+    async fn updates(&mut self, newer: &Sql) -> Result<Vec<RowPreview>, DatabaseError> {
         let target = self.target;
         let differs = target.columns.iter().map(|column| target.differ(&[column]));
         let rows = self
@@ -114,7 +107,7 @@ impl Look<'_> {
                 &texts("s", &target.columns),
                 &join(", ", differs),
                 newer,
-                updated,
+                &counts::unequal(target),
                 &self.most,
             ]))
             .await?;
@@ -172,10 +165,29 @@ impl Look<'_> {
         sqlx::query(statement.into_query()).fetch_one(&mut *self.connection).await.map_err(what)
     }
 
+    /// Rows to show, of which there may have been enough.
     async fn all(&mut self, statement: Sql) -> Result<Vec<PgRow>, DatabaseError> {
+        if self.most == 0 {
+            return Ok(Vec::new());
+        }
         let what = doing(format!("look at the rows of {}", self.target.table.name));
         sqlx::query(statement.into_query()).fetch_all(&mut *self.connection).await.map_err(what)
     }
+}
+
+/// All counts by one statement: of thousands of tables each statement counts.
+fn counted(target: &Target, newer: &Sql) -> Sql {
+    let changed = match target.table.key().is_empty() {
+        true => sql("select 0::bigint as updated, 0::bigint as newer", &[]),
+        false => sql(
+            "select count(*) as updated, count(*) filter (where {}) as newer from {}",
+            &[newer, &counts::unequal(target)],
+        ),
+    };
+    sql(
+        "select ({}) as inserted, ({}) as held, changed.* from ({}) changed",
+        &[&counts::lacking_count(target), &counts::row_count(target), &changed],
+    )
 }
 
 fn key(row: &PgRow) -> Vec<String> {

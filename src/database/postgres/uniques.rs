@@ -22,29 +22,37 @@ pub(super) struct Unique {
 /// Of the table that `target` is, without the key's own.
 pub(super) async fn of(connection: &mut PgConnection, target: &Target) -> Result<Vec<Unique>, DatabaseError> {
     let rows = sqlx::query(
-        "select c.relname::text as name,
+        // What grows with the number of tables stands in subqueries of its own: a merge plans without nested loops, and
+        // would read all of it for each table.
+        "select (select c.relname::text from pg_class c where c.oid = i.indexrelid) as name,
                 pg_get_expr(i.indpred, i.indrelid) as condition,
                 coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false) as nulls_meet,
                 parts.definitions, parts.schemas, parts.operators, parts.columns
-         from pg_index i
-         join pg_class c on c.oid = i.indexrelid
-         left join pg_constraint k on k.conindid = i.indexrelid and k.conrelid = i.indrelid and k.contype = 'x'
+         from (
+             select i.*, (
+                 select k.conexclop from pg_constraint k
+                 where k.conrelid = i.indrelid and k.contype = 'x' and k.conindid = i.indexrelid
+             ) as exclusion
+             from pg_index i
+         ) i
          cross join lateral (
              select array_agg(pg_get_indexdef(i.indexrelid, u.place::int, false) order by u.place) as definitions,
                     array_agg(n.nspname::text order by u.place) as schemas,
                     array_agg(o.oprname::text order by u.place) as operators,
-                    array_agg(coalesce(a.attname::text, '') order by u.place) as columns
+                    array_agg(coalesce((
+                        select a.attname::text from pg_attribute a
+                        where a.attrelid = i.indrelid and a.attnum = u.number and u.number > 0
+                    ), '') order by u.place) as columns
              from unnest(i.indkey::int2[], i.indclass::oid[]) with ordinality u(number, class, place)
              join pg_opclass oc on oc.oid = u.class
-             left join pg_attribute a on a.attrelid = i.indrelid and a.attnum = u.number and u.number > 0
              left join pg_amop m on m.amopfamily = oc.opcfamily and m.amoplefttype = oc.opcintype
                                 and m.amoprighttype = oc.opcintype and m.amopstrategy = 3
                                 and oc.opcmethod = (select am.oid from pg_am am where am.amname = 'btree')
-             join pg_operator o on o.oid = coalesce(k.conexclop[u.place], m.amopopr)
+             join pg_operator o on o.oid = coalesce(i.exclusion[u.place], m.amopopr)
              join pg_namespace n on n.oid = o.oprnamespace
              where u.place <= i.indnkeyatts
          ) parts
-         where i.indrelid = $1::regclass and i.indisvalid and (i.indisunique or k.oid is not null)
+         where i.indrelid = $1::regclass and i.indisvalid and (i.indisunique or i.exclusion is not null)
            and cardinality(parts.definitions) = i.indnkeyatts
          order by 1",
     )
