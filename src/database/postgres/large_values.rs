@@ -98,8 +98,11 @@ async fn candidates(
            from unnest($1::text[], $2::text[]) listed(schema, name)
            join pg_namespace ln on ln.nspname = listed.schema
            join pg_class l on l.relnamespace = ln.oid and l.relname = listed.name
-           join pg_class c on c.oid = l.oid
-                or l.relkind = 'p' and c.oid in (select relid from pg_partition_tree(l.oid))
+           cross join lateral (
+               select l.oid where l.relkind <> 'p'
+               union all select relid from pg_partition_tree(l.oid) where l.relkind = 'p'
+           ) part
+           join pg_class c on c.oid = part.oid
            join pg_namespace n on n.oid = c.relnamespace
            join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
            join pg_type t on t.oid = a.atttypid

@@ -18,9 +18,7 @@ pub(super) async fn demand_read(
     for row in relations(connection, tables, &["SELECT"]).await? {
         missing.table(&row);
     }
-    for sequence in sequences::names(connection).await? {
-        missing.sequence(connection, &sequence, "SELECT").await?;
-    }
+    missing.sequences(connection, &["SELECT"]).await?;
     missing.demand("read")
 }
 
@@ -35,10 +33,7 @@ pub(super) async fn demand_write(
     for row in relations(connection, tables, &["SELECT", "INSERT", "UPDATE", "DELETE"]).await? {
         missing.table(&row);
     }
-    for sequence in sequences::names(connection).await? {
-        missing.sequence(connection, &sequence, "SELECT").await?;
-        missing.sequence(connection, &sequence, "UPDATE").await?;
-    }
+    missing.sequences(connection, &["SELECT", "UPDATE"]).await?;
     missing.demand("write to")
 }
 
@@ -115,28 +110,34 @@ impl Missing {
         }
     }
 
-    async fn sequence(
+    async fn sequences(
         &mut self,
         connection: &mut PgConnection,
-        name: &TableName,
-        right: &'static str,
+        rights: &[&str],
     ) -> Result<(), DatabaseError> {
-        let row = sqlx::query(
-            "select has_schema_privilege(n.oid, 'usage') as usage, has_sequence_privilege(c.oid, $3) as allowed
-             from pg_class c
-             join pg_namespace n on n.oid = c.relnamespace
-             where n.nspname = $1 and c.relname = $2",
+        let names = sequences::names(connection).await?;
+        let rows = sqlx::query(
+            "select n.nspname::text as schema, c.relname::text as name, has_schema_privilege(n.oid, 'usage') as usage,
+                    array(select wanted from unnest($3::text[]) wanted
+                          where not has_sequence_privilege(c.oid, wanted)) as missing
+             from unnest($1::text[], $2::text[]) with ordinality listed(schema, name, place)
+             join pg_namespace n on n.nspname = listed.schema
+             join pg_class c on c.relnamespace = n.oid and c.relname = listed.name
+             order by listed.place",
         )
-        .bind(&name.schema)
-        .bind(&name.name)
-        .bind(right)
-        .fetch_one(connection)
+        .bind(names.iter().map(|name| name.schema.as_str()).collect::<Vec<_>>())
+        .bind(names.iter().map(|name| name.name.as_str()).collect::<Vec<_>>())
+        .bind(rights)
+        .fetch_all(connection)
         .await
         .map_err(doing("read the rights"))?;
-        self.schema(&name.schema, row.get("usage"));
-        if !row.get::<bool, _>("allowed") {
-            self.texts.push(format!("{right} on sequence {name}"));
-            self.grant(&format!("{right} ON SEQUENCE"), &sql("{}", &[name]));
+        for row in rows {
+            let name = TableName::new(row.get::<String, _>("schema"), row.get::<String, _>("name"));
+            self.schema(&name.schema, row.get("usage"));
+            for right in row.get::<Vec<String>, _>("missing") {
+                self.texts.push(format!("{right} on sequence {name}"));
+                self.grant(&format!("{right} ON SEQUENCE"), &sql("{}", &[&name]));
+            }
         }
         Ok(())
     }
@@ -192,8 +193,11 @@ async fn relations(
            from unnest($1::text[], $2::text[]) listed(schema, name)
            join pg_namespace ln on ln.nspname = listed.schema
            join pg_class l on l.relnamespace = ln.oid and l.relname = listed.name
-           join pg_class c on c.oid = l.oid
-                or l.relkind = 'p' and c.oid in (select relid from pg_partition_tree(l.oid))
+           cross join lateral (
+               select l.oid where l.relkind <> 'p'
+               union all select relid from pg_partition_tree(l.oid) where l.relkind = 'p'
+           ) part
+           join pg_class c on c.oid = part.oid
            join pg_namespace n on n.oid = c.relnamespace
            where c.relkind in ('r', 'p')
            order by n.nspname collate "C", c.relname collate "C""#,

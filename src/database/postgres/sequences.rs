@@ -1,5 +1,7 @@
 //! Sequences: read at the source, raised at the target, never lowered.
 
+use std::collections::HashMap;
+
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row as _};
 
@@ -9,7 +11,10 @@ use super::error::doing;
 use crate::archive::SequenceValue;
 use crate::catalog::TableName;
 use crate::model::SessionId;
-use crate::sql::{Ident, quoted, sql};
+use crate::sql::{Ident, Sql, join, quoted, sql};
+
+/// Sequences that are read by one statement.
+const TOGETHER: usize = 50;
 
 struct Sequence {
     name: TableName,
@@ -49,15 +54,13 @@ pub(super) async fn read(
     connection: &mut PgConnection,
     left_out: &[String],
 ) -> Result<Vec<SequenceValue>, DatabaseError> {
-    let mut values = Vec::new();
     let is_left_out = |(table, _): &(TableName, String)| left_out.contains(&table.to_string());
-    for sequence in list(connection).await? {
-        if !sequence.users.is_empty() && sequence.users.iter().all(is_left_out) {
-            continue;
-        }
-        values.push(value(connection, &sequence.name).await?);
-    }
-    Ok(values)
+    let mut sequences = list(connection).await?;
+    sequences.retain(|sequence| sequence.users.is_empty() || !sequence.users.iter().all(is_left_out));
+    // Their columns are the target's business.
+    sequences.iter_mut().for_each(|sequence| sequence.users.clear());
+    let states = states(connection, &sequences).await?;
+    Ok(states.into_iter().map(|state| state.own).collect())
 }
 
 /// How often a sequence is looked at that moves while we look.
@@ -71,23 +74,61 @@ pub(super) async fn raise(
     session: &SessionId,
     source: &[SequenceValue],
 ) -> Result<u64, DatabaseError> {
+    let theirs: HashMap<&TableName, &SequenceValue> =
+        source.iter().map(|value| (&value.name, value)).collect();
     let mut connection = connector.open(session).await?;
     let mut raised = 0;
-    for sequence in list(&mut connection).await? {
-        let mut tries = 0..TRIES;
-        while let Some(behind) = behind(&mut connection, &sequence, source).await? {
-            if behind.moved(&mut connection, &sequence.name).await? {
-                raised += 1;
-                break;
-            }
-            if tries.next().is_none() {
-                // Somebody takes numbers all the time, and each of them is one that was not taken before.
-                break;
-            }
+    let sequences = list(&mut connection).await?;
+    let states = states(&mut connection, &sequences).await?;
+    for (sequence, state) in sequences.iter().zip(states) {
+        let theirs = theirs.get(&sequence.name).copied();
+        if let Some(behind) = state.behind(sequence, theirs) {
+            raised += u64::from(raise_one(&mut connection, sequence, theirs, behind).await?);
         }
     }
     connection.close().await.map_err(doing("close a connection"))?;
     Ok(raised)
+}
+
+async fn raise_one(
+    connection: &mut PgConnection,
+    sequence: &Sequence,
+    theirs: Option<&SequenceValue>,
+    mut behind: Behind,
+) -> Result<bool, DatabaseError> {
+    for _ in 0..TRIES {
+        if behind.moved(connection, &sequence.name).await? {
+            return Ok(true);
+        }
+        let state = states(connection, std::slice::from_ref(sequence)).await?.pop();
+        match state.and_then(|state| state.behind(sequence, theirs)) {
+            Some(still) => behind = still,
+            None => return Ok(false),
+        }
+    }
+    // Somebody takes numbers all the time, and each of them is one that was not taken before.
+    Ok(false)
+}
+
+/// How far a sequence is, and the furthest value in its columns.
+struct State {
+    own: SequenceValue,
+    held: Option<i64>,
+}
+
+impl State {
+    fn behind(self, sequence: &Sequence, theirs: Option<&SequenceValue>) -> Option<Behind> {
+        let own = self.own;
+        let theirs = theirs.map(|value| (value.last_value, value.is_called));
+        let held = self.held.map(|last| (last, true));
+        let wanted = theirs.into_iter().chain(held).max_by_key(|value| sequence.reached(*value))?;
+        let has = sequence.reached((own.last_value, own.is_called));
+        if sequence.reached(wanted) <= has {
+            return None;
+        }
+        let wanted = (sequence.step_to(own.last_value, wanted.0), wanted.1);
+        (sequence.reached(wanted) > has).then_some(Behind { own, wanted })
+    }
 }
 
 /// A sequence that has not reached what it must.
@@ -116,28 +157,6 @@ impl Behind {
     }
 }
 
-/// The columns are read first, the sequence itself last: what others have inserted between is behind it already.
-async fn behind(
-    connection: &mut PgConnection,
-    sequence: &Sequence,
-    source: &[SequenceValue],
-) -> Result<Option<Behind>, DatabaseError> {
-    let theirs = source.iter().find(|value| value.name == sequence.name);
-    let mut wanted = theirs.map(|value| (value.last_value, value.is_called));
-    for (table, column) in &sequence.users {
-        if let Some(last) = last(connection, table, column, sequence.increment).await?
-            && wanted.is_none_or(|wanted| sequence.reached((last, true)) > sequence.reached(wanted))
-        {
-            wanted = Some((last, true));
-        }
-    }
-    let own = value(connection, &sequence.name).await?;
-    let has = sequence.reached((own.last_value, own.is_called));
-    let Some(wanted) = wanted.filter(|wanted| sequence.reached(*wanted) > has) else { return Ok(None) };
-    let wanted = (sequence.step_to(own.last_value, wanted.0), wanted.1);
-    Ok((sequence.reached(wanted) > has).then_some(Behind { own, wanted }))
-}
-
 async fn list(connection: &mut PgConnection) -> Result<Vec<Sequence>, DatabaseError> {
     let rows = sqlx::query(
         r#"select n.nspname::text as schema, c.relname::text as name, s.seqincrement as increment,
@@ -152,11 +171,10 @@ async fn list(connection: &mut PgConnection) -> Result<Vec<Sequence>, DatabaseEr
                where d.classid = 'pg_class'::regclass and d.objid = c.oid
                  and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i')
                union
-               select f.adrelid, f.adnum
+               select (select f.adrelid from pg_attrdef f where f.oid = d.objid and d.classid = 'pg_attrdef'::regclass),
+                      (select f.adnum from pg_attrdef f where f.oid = d.objid and d.classid = 'pg_attrdef'::regclass)
                from pg_depend d
-               join pg_attrdef f on f.oid = d.objid
-               where d.classid = 'pg_attrdef'::regclass
-                 and d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid
+               where d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid
            ) u on exists (
                select from pg_attribute a
                where a.attrelid = u.relation and a.attnum = u.number and a.atttypid = any('{int2,int4,int8}'::regtype[])
@@ -194,25 +212,43 @@ async fn list(connection: &mut PgConnection) -> Result<Vec<Sequence>, DatabaseEr
     Ok(sequences)
 }
 
-async fn value(connection: &mut PgConnection, name: &TableName) -> Result<SequenceValue, DatabaseError> {
-    let row = sqlx::query(sql("select last_value, is_called from {}", &[name]).into_query())
-        .fetch_one(connection)
-        .await
-        .map_err(doing(format!("read the sequence {name}")))?;
-    Ok(SequenceValue { name: name.clone(), last_value: row.get(0), is_called: row.get(1) })
+/// In the order of `sequences`. The columns are as they were when the statement began: what others have inserted since
+/// is behind the sequence already.
+async fn states(connection: &mut PgConnection, sequences: &[Sequence]) -> Result<Vec<State>, DatabaseError> {
+    let mut states = Vec::with_capacity(sequences.len());
+    for some in sequences.chunks(TOGETHER) {
+        let all = (0i64..).zip(some).map(|(place, sequence)| {
+            sql(
+                "select {} as place, last_value, is_called, {} as held from {}",
+                &[&place, &held(sequence), &sequence.name],
+            )
+        });
+        let statement = sql("{} order by place", &[&join(" union all ", all)]);
+        let rows = sqlx::query(statement.into_query())
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(doing("read the sequences"))?;
+        states.extend(some.iter().zip(rows).map(|(sequence, row)| State {
+            own: SequenceValue {
+                name: sequence.name.clone(),
+                last_value: row.get("last_value"),
+                is_called: row.get("is_called"),
+            },
+            held: row.get("held"),
+        }));
+    }
+    Ok(states)
 }
 
-/// The furthest value in the direction in which the sequence counts.
-async fn last(
-    connection: &mut PgConnection,
-    table: &TableName,
-    column: &str,
-    increment: i64,
-) -> Result<Option<i64>, DatabaseError> {
-    let template =
-        if increment > 0 { "select max({})::bigint from {}" } else { "select min({})::bigint from {}" };
-    sqlx::query_scalar(sql(template, &[&Ident(column), table]).into_query())
-        .fetch_one(connection)
-        .await
-        .map_err(doing(format!("read the last {table}.{column}")))
+/// The furthest value, in the direction in which the sequence counts, in the columns that use it.
+fn held(sequence: &Sequence) -> Sql {
+    let (last, furthest) = match sequence.increment > 0 {
+        true => ("(select max({})::bigint from {})", "greatest({})"),
+        false => ("(select min({})::bigint from {})", "least({})"),
+    };
+    if sequence.users.is_empty() {
+        return sql("null::bigint", &[]);
+    }
+    let columns = sequence.users.iter().map(|(table, column)| sql(last, &[&Ident(column), table]));
+    sql(furthest, &[&join(", ", columns)])
 }

@@ -87,39 +87,44 @@ fn key(row: &PgRow) -> KeyPlan {
 }
 
 async fn columns(connection: &mut PgConnection, oids: &[i64]) -> Result<Vec<PgRow>, DatabaseError> {
-    // A default that is nothing but the next number of a sequence is described by that sequence.
+    // A default that is nothing but the next number of a sequence is described by that sequence. It is looked up from the
+    // column: in a join the planner may pair all columns with all sequences.
     sqlx::query(
         r#"select a.attrelid::bigint as oid, a.attname::text as name, format_type(a.atttypid, null) as type_name,
                   a.atttypmod as modifier, ln.nspname::text as collation_schema, l.collname::text as collation_name,
-                  s.sequence_schema, s.sequence_name, s.size, s.start, s.increment, s.minimum, s.maximum, s.cycle, s.owned,
-                  a.atthasdef and a.attgenerated = '' and s.sequence_name is null as has_expression
-           from pg_attribute a
+                  n.nspname::text as sequence_schema, c.relname::text as sequence_name,
+                  format_type(q.seqtypid, null) as size, q.seqstart as start, q.seqincrement as increment,
+                  q.seqmin as minimum, q.seqmax as maximum, q.seqcycle as cycle,
+                  exists (select from pg_depend o where o.classid = 'pg_class'::regclass and o.objid = c.oid
+                            and o.refclassid = 'pg_class'::regclass and o.refobjid = a.attrelid
+                            and o.refobjsubid = a.attnum and o.deptype = 'a') as owned,
+                  a.atthasdef and a.attgenerated = '' and c.oid is null as has_expression
+           from (
+               select a.*, coalesce((
+                   select d.objid from pg_depend d
+                   where d.refclassid = 'pg_class'::regclass and d.refobjid = a.attrelid and d.refobjsubid = a.attnum
+                     and d.classid = 'pg_class'::regclass and d.deptype = 'i'
+                   limit 1
+               ), (
+                   select (
+                       select d.refobjid from pg_depend d
+                       where d.classid = 'pg_attrdef'::regclass and d.objid = f.oid
+                         and d.refclassid = 'pg_class'::regclass
+                         and pg_get_expr(f.adbin, f.adrelid)
+                             = format('nextval(%L::regclass)', d.refobjid::regclass::text)
+                       limit 1
+                   )
+                   from pg_attrdef f where f.adrelid = a.attrelid and f.adnum = a.attnum
+               )) as sequence
+               from pg_attribute a
+               where a.attrelid = any($1::bigint[]::oid[]) and a.attnum > 0 and not a.attisdropped
+           ) a
            join pg_type t on t.oid = a.atttypid
            left join pg_collation l on l.oid = a.attcollation and a.attcollation <> t.typcollation
            left join pg_namespace ln on ln.oid = l.collnamespace
-           left join lateral (
-               select n.nspname::text as sequence_schema, c.relname::text as sequence_name,
-                      format_type(q.seqtypid, null) as size, q.seqstart as start, q.seqincrement as increment,
-                      q.seqmin as minimum, q.seqmax as maximum, q.seqcycle as cycle,
-                      exists (select from pg_depend o where o.classid = 'pg_class'::regclass and o.objid = c.oid
-                                and o.refclassid = 'pg_class'::regclass and o.refobjid = a.attrelid
-                                and o.refobjsubid = a.attnum and o.deptype = 'a') as owned
-               from pg_class c
-               join pg_namespace n on n.oid = c.relnamespace
-               join pg_sequence q on q.seqrelid = c.oid
-               where exists (select from pg_depend d
-                             where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'i'
-                               and d.refclassid = 'pg_class'::regclass and d.refobjid = a.attrelid
-                               and d.refobjsubid = a.attnum)
-                  or exists (select from pg_attrdef f
-                             join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = f.oid
-                                             and d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid
-                             where f.adrelid = a.attrelid and f.adnum = a.attnum
-                               and pg_get_expr(f.adbin, f.adrelid)
-                                   = format('nextval(%L::regclass)', c.oid::regclass::text))
-               limit 1
-           ) s on true
-           where a.attrelid = any($1::bigint[]::oid[]) and a.attnum > 0 and not a.attisdropped
+           left join pg_class c on c.oid = a.sequence and c.relkind = 'S'
+           left join pg_namespace n on n.oid = c.relnamespace
+           left join pg_sequence q on q.seqrelid = c.oid
            order by a.attrelid, a.attnum"#,
     )
     .bind(oids)
