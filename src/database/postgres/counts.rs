@@ -3,8 +3,9 @@
 use super::statements::{Target, deletable_rows, image};
 use crate::sql::{Ident, Literal, Sql, join, sql};
 
+/// A condition.
 pub(super) fn is_empty(target: &Target) -> Sql {
-    sql("select not exists (select from {})", &[&target.relation()])
+    sql("not exists (select from {})", &[&target.relation()])
 }
 
 /// The rows that the target has with other values, as `t` beside what they become as `s`. For tables with a key.

@@ -21,6 +21,9 @@ use crate::sql::{Sql, join, names, quoted, sql};
 /// Bytes of text from which on it pays to build the indexes anew.
 const MANY: usize = 512 * 1024;
 
+/// Tables that one statement looks into.
+const TOGETHER: usize = 50;
+
 /// For each of `targets`, whether rows may go straight into it.
 pub(super) async fn fit(
     connection: &mut PgConnection,
@@ -81,10 +84,11 @@ pub(super) async fn begin(
 }
 
 async fn all_empty(connection: &mut PgConnection, targets: &[Target]) -> Result<bool, DatabaseError> {
-    for target in targets {
+    for some in targets.chunks(TOGETHER) {
+        let statement = sql("select {}", &[&join(" and ", some.iter().map(counts::is_empty))]);
         let empty: Result<bool, _> =
-            sqlx::query_scalar(counts::is_empty(target).into_query()).fetch_one(&mut *connection).await;
-        if !empty.map_err(doing(format!("look into {}", target.table.name)))? {
+            sqlx::query_scalar(statement.into_query()).fetch_one(&mut *connection).await;
+        if !empty.map_err(doing("look whether the tables are empty"))? {
             return Ok(false);
         }
     }

@@ -6,7 +6,7 @@ use super::super::images::{Fate, Imaged};
 use super::super::statements::{self, Target};
 use super::super::{counts, direct};
 use super::{PostgresMerge, run};
-use crate::sql::Sql;
+use crate::sql::{Sql, sql};
 
 /// Staged rows from which on it pays to build the indexes of an empty table anew.
 const MANY_ROWS: u64 = 10_000;
@@ -138,8 +138,9 @@ impl PostgresMerge {
 
     async fn is_empty(&mut self, index: usize) -> Result<bool, DatabaseError> {
         let target = &self.targets[index];
+        let statement = sql("select {}", &[&counts::is_empty(target)]);
         let is_empty: Result<bool, _> =
-            sqlx::query_scalar(counts::is_empty(target).into_query()).fetch_one(&mut self.connection).await;
+            sqlx::query_scalar(statement.into_query()).fetch_one(&mut self.connection).await;
         is_empty.map_err(doing(format!("look into {}", target.table.name)))
     }
 
