@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use super::{Caller, Engine};
-use crate::full_sync::Session;
+use crate::full_sync::{Session, Talk};
 use crate::model::wire::{self, PROTOCOL};
 use crate::model::{Code, Direction, SessionId, SyncError};
 
@@ -97,13 +97,9 @@ impl Engine {
     }
 
     /// The starter's state comes in, ours goes out: also after the end, so that a starter that missed it learns it.
-    pub async fn report(
-        &self,
-        caller: &Caller,
-        request: wire::Report,
-    ) -> Result<wire::ReportReply, SyncError> {
+    pub async fn report(&self, caller: &Caller, request: wire::Report) -> Result<wire::Said, SyncError> {
         if let Ok(session) = self.peers_session(caller, &request.session_id) {
-            return Ok(session.hear(request).await);
+            return Ok(session.answer(request.said).await);
         }
         let ended = self.session(&request.session_id).await?.status;
         if ended.peer != caller.peer {
@@ -112,7 +108,7 @@ impl Engine {
                 format!("There is no session {}.", request.session_id),
             ));
         }
-        Ok(wire::ReportReply { status: ended, digests: None })
+        Ok(Talk::default().say(ended, None))
     }
 
     pub async fn digest(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::session::Session;
-use crate::model::wire::Report;
+use crate::model::wire::{Report, Said};
 use crate::model::{Code, SyncError, SyncStatus};
 use crate::peer::Client;
 
@@ -17,8 +17,8 @@ pub(super) async fn keep(session: &Session, client: &Client) -> SyncError {
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         clock.tick().await;
-        match client.report(&report(session, session.progress.status())).await {
-            Ok(reply) => session.hear_status(reply.status, reply.digests),
+        match client.report(&report(session, session.say(session.progress.status()))).await {
+            Ok(answer) => session.hear(answer),
             // The transfer notices a lost connection too; a silent peer is the watchdog's business.
             Err(error) if error.is_passing() => tracing::debug!(%error, "a report was not answered"),
             Err(error) if error.is_not_found() => {
@@ -42,7 +42,7 @@ pub(super) async fn last_word(session: &Session, status: &SyncStatus) {
             return;
         }
     };
-    let word = report(session, status.clone());
+    let word = report(session, session.say(status.clone()));
     let told = async {
         while let Err(error) = client.report(&word).await {
             if !error.is_passing() {
@@ -57,8 +57,6 @@ pub(super) async fn last_word(session: &Session, status: &SyncStatus) {
     }
 }
 
-/// The log and the graph stay at home: each node keeps its own.
-fn report(session: &Session, status: SyncStatus) -> Report {
-    let status = SyncStatus { log: Vec::new(), samples: Vec::new(), ..status };
-    Report { session_id: session.id.clone(), status, digests: session.digests.borrow().clone() }
+fn report(session: &Session, said: Said) -> Report {
+    Report { session_id: session.id.clone(), said }
 }

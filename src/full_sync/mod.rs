@@ -15,6 +15,7 @@ mod session;
 mod slot;
 mod source;
 mod supervise;
+mod talk;
 mod target;
 mod undo;
 mod verify;
@@ -41,6 +42,7 @@ use request::{check_protocol, reason, refuse_contradiction, refuse_initialise};
 use session::AUDIT;
 pub(crate) use session::{Session, Stop};
 use slot::{Opening, Slot};
+pub(crate) use talk::Talk;
 
 /// What a sync needs of its node.
 #[derive(Clone)]

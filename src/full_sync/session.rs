@@ -10,10 +10,11 @@ use tokio::sync::{Mutex as AsyncMutex, watch};
 use super::Node;
 use super::errors::spool_failed;
 use super::line::{self, Numbered};
+use super::talk::Talk;
 use crate::archive::{Compression, Spool, SpoolWriter};
 use crate::catalog::TableName;
 use crate::database::Claim;
-use crate::model::wire::{Report, ReportReply};
+use crate::model::wire::Said;
 use crate::model::{
     Code, Direction, Kind, Method, Phase, Preview, SessionId, Step, SyncError, SyncResult, SyncStatus,
     TableDigest, text,
@@ -78,6 +79,7 @@ pub(crate) struct Session {
     /// Ours, when we are the source.
     pub(super) digests: watch::Sender<Option<Vec<TableDigest>>>,
     pub(super) heard: Mutex<Instant>,
+    talk: Mutex<Talk>,
     /// The last message of a peer, about rows that differ or with rows, and our answer.
     pub(super) asked: watch::Sender<Numbered>,
     pub(super) answered: watch::Sender<Numbered>,
@@ -103,6 +105,7 @@ impl Session {
             remote_digests: watch::Sender::new(None),
             digests: watch::Sender::new(None),
             heard: Mutex::new(Instant::now()),
+            talk: Mutex::default(),
             asked: watch::Sender::new(None),
             answered: watch::Sender::new(None),
             ended: watch::Sender::new(false),
@@ -234,20 +237,27 @@ impl Session {
 
     /// The starter's report: its state in, ours out. Its last report is answered when the session has ended here too,
     /// so that the starter can begin the next one at once.
-    pub(crate) async fn hear(&self, report: Report) -> ReportReply {
+    pub(crate) async fn answer(&self, report: Said) -> Said {
         let last = report.status.phase.is_final();
-        self.hear_status(report.status, report.digests);
+        self.hear(report);
         if last {
             let mut ended = self.ended.subscribe();
             if tokio::time::timeout(LAST_REPORT, ended.wait_for(|ended| *ended)).await.is_err() {
                 tracing::debug!(session = %self.id, "the session takes long to end");
             }
         }
-        ReportReply { status: self.progress.status(), digests: self.digests.borrow().clone() }
+        self.say(self.progress.status())
+    }
+
+    /// Our state, for the peer.
+    pub(super) fn say(&self, status: SyncStatus) -> Said {
+        let digests = self.digests.borrow().clone();
+        self.talk.lock().unwrap_or_else(PoisonError::into_inner).say(status, digests)
     }
 
     /// Takes over what only the peer can know, and ends with it.
-    pub(super) fn hear_status(&self, remote: SyncStatus, digests: Option<Vec<TableDigest>>) {
+    pub(super) fn hear(&self, said: Said) {
+        let (remote, digests) = self.talk.lock().unwrap_or_else(PoisonError::into_inner).hear(said);
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         let ours = self.progress.status();
         let mut steps = match ours.direction {

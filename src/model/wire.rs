@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DatabaseFacts, Kind, Method, SessionId, SyncOptions, SyncStatus, TableDigest};
+use super::{DatabaseFacts, Kind, Method, SessionId, SyncOptions, SyncStatus, TableDigest, TableStatus};
 
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct HelloRequest {
@@ -48,21 +48,29 @@ pub struct RestoreBackup {
     pub bytes: u64,
 }
 
-/// The starter's state, sent every second while a session lasts and once with the final phase. The reply is the
-/// other node's state: this is how both see the same session although only one can call the other.
+/// The starter's state, sent several times a second while a session lasts and once with the final phase. The answer is
+/// the other node's state: this is how both see the same session although only one can call the other.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
     pub session_id: SessionId,
-    pub status: SyncStatus,
-    /// The source's digests, once they are known.
-    #[serde(default)]
-    pub digests: Option<Vec<TableDigest>>,
+    pub said: Said,
 }
 
+/// What one node says of its side of a session: in a report, and in the answer to it. What the other has heard is not
+/// said again.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ReportReply {
+pub struct Said {
+    /// Counts from 1 what this node has said of the session.
+    pub number: u64,
+    /// The number of what it has heard last; 0 before anything.
+    pub heard: u64,
+    /// Without tables.
     pub status: SyncStatus,
-    #[serde(default)]
+    /// How many tables there are.
+    pub tables: usize,
+    /// Those that are news, with their places.
+    pub changed: Vec<(usize, TableStatus)>,
+    /// The source's digests, once they are known.
     pub digests: Option<Vec<TableDigest>>,
 }
 

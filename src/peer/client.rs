@@ -17,7 +17,7 @@ use crate::clock::now_us;
 use crate::config::Secret;
 use crate::model::wire::{
     Accepted, DigestReply, DigestRequest, HelloReply, HelloRequest, Invitation, PROTOCOL, Report,
-    ReportReply, RestoreBackup,
+    RestoreBackup, Said,
 };
 use crate::model::{Code, Direction, SessionId, SyncError};
 
@@ -107,7 +107,7 @@ impl Client {
         self.call("/api/sync/restore-backup", &request, ANSWER).await
     }
 
-    pub(crate) async fn report(&self, request: &Report) -> Result<ReportReply, PeerError> {
+    pub(crate) async fn report(&self, request: &Report) -> Result<Said, PeerError> {
         self.call("/api/sync/report", request, ANSWER).await
     }
 

@@ -34,7 +34,7 @@ pub async fn restore_backup(request: wire::RestoreBackup) -> Result<wire::Accept
 
 /// Takes the starter's state and answers with ours.
 #[server(prefix = "/api", endpoint = "sync/report", input = Json, output = Json)]
-pub async fn report(request: wire::Report) -> Result<wire::ReportReply, ApiError> {
+pub async fn report(request: wire::Report) -> Result<wire::Said, ApiError> {
     Ok(engine()?.report(&caller()?, request).await?)
 }
 
