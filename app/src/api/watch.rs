@@ -10,13 +10,16 @@ use tokio_util::sync::CancellationToken;
 
 /// At most four lines a second: more is not seen, and costs every open panel.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
+/// And a megabyte: with thousands of tables a line is long, and a browser has other things to do than to read it.
+const PAUSE_A_BYTE: Duration = Duration::from_micros(1);
 /// A line at least this often, so that the reader can tell silence from a cut connection.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 struct Feed {
     status: watch::Receiver<Option<SyncStatus>>,
     stop: CancellationToken,
-    is_first: bool,
+    /// None before the first line.
+    pause: Option<Duration>,
 }
 
 /// The state at once, then at each change and at least every ten seconds; ends when the server stops, because an open
@@ -25,7 +28,7 @@ pub(super) fn lines(
     status: watch::Receiver<Option<SyncStatus>>,
     stop: CancellationToken,
 ) -> impl Stream<Item = String> + Send {
-    let feed = Feed { status, stop, is_first: true };
+    let feed = Feed { status, stop, pause: None };
     stream::unfold(feed, |mut feed| async move {
         let line = feed.next_line().await?;
         Some((line, feed))
@@ -34,23 +37,25 @@ pub(super) fn lines(
 
 impl Feed {
     async fn next_line(&mut self) -> Option<String> {
-        if !std::mem::take(&mut self.is_first) {
-            let Self { status, stop, .. } = self;
+        let Self { status, stop, pause } = self;
+        if let Some(pause) = *pause {
             tokio::select! {
                 () = stop.cancelled() => return None,
-                changed = next_change(status) => changed?,
+                changed = next_change(status, pause) => changed?,
                 () = sleep(LONGEST_PAUSE) => {}
             }
         }
-        let mut line = serde_json::to_string(&*self.status.borrow_and_update()).ok()?;
+        let mut line = serde_json::to_string(&*status.borrow_and_update()).ok()?;
         line.push('\n');
+        let length = u32::try_from(line.len()).unwrap_or(u32::MAX);
+        *pause = Some(SHORTEST_PAUSE.max(PAUSE_A_BYTE * length));
         Some(line)
     }
 }
 
 /// Waits for a change, and after the last line for a while; not for an end, which is news at once.
-async fn next_change(status: &mut watch::Receiver<Option<SyncStatus>>) -> Option<()> {
-    let pause = sleep(SHORTEST_PAUSE);
+async fn next_change(status: &mut watch::Receiver<Option<SyncStatus>>, pause: Duration) -> Option<()> {
+    let pause = sleep(pause);
     tokio::pin!(pause);
     let mut has_changed = false;
     loop {

@@ -1,5 +1,6 @@
 //! Progress per table, in the tables' own order; of many only those that move or failed, the rest on demand.
 
+use leptos::html::Details;
 use leptos::prelude::*;
 use tandem::model::{SyncStatus, TableState, TableStatus};
 
@@ -17,14 +18,23 @@ pub fn Tables(#[prop(into)] status: Signal<SyncStatus>) -> impl IntoView {
         let tables = status.tables.iter().filter(|table| !is_many || is_active(table.state));
         tables.cloned().map(|table| view! { <Line table/> }).collect_view()
     };
-    let all =
-        move || status.read().tables.iter().cloned().map(|table| view! { <Line table/> }).collect_view();
+    // Drawn while somebody looks: thousands of lines, some times a second, are work for a browser.
+    let details = NodeRef::<Details>::new();
+    let is_open = RwSignal::new(false);
+    let look = move || is_open.set(details.get().is_some_and(|details| details.open()));
+    Effect::new(look);
+    let all = move || {
+        let lines = |status: &SyncStatus| {
+            status.tables.iter().cloned().map(|table| view! { <Line table/> }).collect_view()
+        };
+        is_open.get().then(|| lines(&status.read()))
+    };
     view! {
         <section class="panel" aria-labelledby="tables">
             <div class="panel__head"><h2 id="tables">"Tables"</h2><span class="note">{move || summary(&status.read().tables)}</span></div>
             <ul class="tables">{shown}</ul>
             <Show when=move || is_many.get()>
-                <details class="tables__all">
+                <details class="tables__all" node_ref=details on:toggle=move |_| look()>
                     <summary class="text-button">{move || format!("All {} tables", status.read().tables.len())}</summary>
                     <ul class="tables">{all}</ul>
                 </details>
