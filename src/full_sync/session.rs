@@ -251,8 +251,8 @@ impl Session {
 
     /// Our state, for the peer.
     pub(super) fn say(&self, status: SyncStatus) -> Said {
-        let digests = self.digests.borrow().clone();
-        self.talk.lock().unwrap_or_else(PoisonError::into_inner).say(status, digests)
+        let digests = self.digests.borrow();
+        self.talk.lock().unwrap_or_else(PoisonError::into_inner).say(status, digests.as_ref())
     }
 
     /// Takes over what only the peer can know, and ends with it.

@@ -20,7 +20,7 @@ pub(crate) struct Talk {
 
 impl Talk {
     /// `status` and the source's digests, once they are known, as news.
-    pub(crate) fn say(&mut self, mut status: SyncStatus, digests: Option<Vec<TableDigest>>) -> Said {
+    pub(crate) fn say(&mut self, mut status: SyncStatus, digests: Option<&Vec<TableDigest>>) -> Said {
         if self.arrived != self.number {
             // What was said last may be lost, so all is said again.
             self.tables.clear();
@@ -33,7 +33,7 @@ impl Talk {
         let changed = changed.map(|(place, table)| (place, table.clone())).collect();
         let count = tables.len();
         self.tables = tables;
-        let digests = digests.filter(|_| !self.has_digests);
+        let digests = digests.filter(|_| !self.has_digests).cloned();
         self.has_digests |= digests.is_some();
         // The log and the graph stay at home: each node keeps its own.
         (status.log, status.samples) = (Vec::new(), Vec::new());
@@ -77,14 +77,7 @@ mod tests {
     }
 
     fn status(tables: Vec<TableStatus>) -> SyncStatus {
-        let status = serde_json::json!({
-            "session_id": "0190c0de-0000-7000-8000-000000000000", "direction": "pull", "local": "South",
-            "peer": "North", "started_by": "admin", "started_here": true, "options": {}, "phase": "running",
-            "method": "backup", "reason": "", "step": 1, "step_name": "", "steps": [], "percent": 0.0,
-            "bytes_done": 0, "rows_done": 0, "bytes_per_second": 0, "message": "", "tables": [],
-            "samples": [], "log": [], "started_us": 0, "elapsed_ms": 0,
-        });
-        SyncStatus { tables, ..serde_json::from_value(status).unwrap() }
+        SyncStatus { tables, ..SyncStatus::example() }
     }
 
     fn states() -> impl Strategy<Value = Vec<TableStatus>> {
@@ -105,7 +98,7 @@ mod tests {
                     continue;
                 }
                 prop_assert_eq!(other.hear(said).0.tables, ours);
-                let answer = other.say(status(theirs.clone()), known.then(Vec::new));
+                let answer = other.say(status(theirs.clone()), known.then_some(&Vec::new()));
                 if lost == 2 {
                     continue;
                 }
@@ -121,12 +114,12 @@ mod tests {
     fn what_was_heard_is_not_said_again() {
         let (mut starter, mut other) = (Talk::default(), Talk::default());
         let tables = vec![table(1, 0), table(2, 0)];
-        let first = starter.say(status(tables.clone()), Some(Vec::new()));
+        let first = starter.say(status(tables.clone()), Some(&Vec::new()));
         assert_eq!((first.changed.len(), first.digests.is_some()), (2, true));
         other.hear(first);
         starter.hear(other.say(status(Vec::new()), None));
 
-        let second = starter.say(status(vec![table(1, 0), table(2, 5)]), Some(Vec::new()));
+        let second = starter.say(status(vec![table(1, 0), table(2, 5)]), Some(&Vec::new()));
         assert_eq!((second.changed, second.digests), (vec![(1, table(2, 5))], None));
     }
 }

@@ -3,14 +3,7 @@
 use super::*;
 
 fn progress() -> Progress {
-    let status = serde_json::json!({
-        "session_id": "0190c0de-0000-7000-8000-000000000000", "direction": "pull", "local": "South",
-        "peer": "North", "started_by": "admin", "started_here": true, "options": {}, "phase": "running",
-        "method": "backup", "reason": "", "step": 1, "step_name": "", "steps": [], "percent": 0.0,
-        "bytes_done": 0, "rows_done": 0, "bytes_per_second": 0, "message": "", "tables": [],
-        "samples": [], "log": [], "started_us": 0, "elapsed_ms": 0,
-    });
-    Progress::start(serde_json::from_value(status).unwrap(), watch::Sender::new(None))
+    Progress::start(SyncStatus::example(), watch::Sender::new(None))
 }
 
 #[test]
