@@ -242,13 +242,13 @@ async fn states(connection: &mut PgConnection, sequences: &[Sequence]) -> Result
 
 /// The furthest value, in the direction in which the sequence counts, in the columns that use it.
 fn held(sequence: &Sequence) -> Sql {
+    if sequence.users.is_empty() {
+        return sql("null::bigint", &[]);
+    }
     let (last, furthest) = match sequence.increment > 0 {
         true => ("(select max({})::bigint from {})", "greatest({})"),
         false => ("(select min({})::bigint from {})", "least({})"),
     };
-    if sequence.users.is_empty() {
-        return sql("null::bigint", &[]);
-    }
     let columns = sequence.users.iter().map(|(table, column)| sql(last, &[&Ident(column), table]));
     sql(furthest, &[&join(", ", columns)])
 }

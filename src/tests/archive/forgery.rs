@@ -229,7 +229,7 @@ async fn manifests_that_make_no_sense_are_refused() {
         Forge::empty().frame(1, manifest.as_bytes()).refused(reason).await;
     }
     let deep = format!("{{\"format\":1,\"order\":\"heap\",\"catalog\":{}", "[".repeat(100_000));
-    Forge::empty().frame(1, deep.as_bytes()).refused("the manifest").await;
+    Forge::empty().frame(1, deep.as_bytes()).refused("the manifest: EOF").await;
 }
 
 #[tokio::test]
