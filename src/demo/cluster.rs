@@ -34,6 +34,8 @@ pub struct ClusterOptions {
     /// The folder with initdb and postgres; looked for when not given.
     pub pg_bin: Option<PathBuf>,
     pub purpose: Purpose,
+    /// Of the server, besides those for the purpose: `name=value`.
+    pub settings: &'static [&'static str],
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -93,7 +95,7 @@ impl Cluster {
         let mut cluster =
             Self { programs, folder, port: 0, password: random_digits()?, server: None, watchdog };
         cluster.init(options.purpose).await?;
-        cluster.serve(options.purpose).await?;
+        cluster.serve(&options).await?;
         Ok(cluster)
     }
 
@@ -170,10 +172,10 @@ impl Cluster {
 
     /// Starts the server on a free port. Another program may take the port between our look and the server's, so a
     /// server that could not have it is started again on the next.
-    async fn serve(&mut self, purpose: Purpose) -> Result<(), ClusterError> {
+    async fn serve(&mut self, options: &ClusterOptions) -> Result<(), ClusterError> {
         for _ in 0..5 {
             self.port = free_port()?;
-            self.server = Some(self.spawn_server(purpose)?);
+            self.server = Some(self.spawn_server(options)?);
             if self.wait_until_ready().await? {
                 return Ok(());
             }
@@ -181,7 +183,7 @@ impl Cluster {
         Err(ClusterError::NotReady { log: self.log_end() })
     }
 
-    fn spawn_server(&self, purpose: Purpose) -> Result<Child, ClusterError> {
+    fn spawn_server(&self, options: &ClusterOptions) -> Result<Child, ClusterError> {
         let log_path = self.log_path();
         let folder_error = |source| ClusterError::Folder { path: log_path.clone(), source };
         let log = File::create(&log_path).map_err(folder_error)?;
@@ -190,11 +192,12 @@ impl Cluster {
             .args(["-D", "data", "-p", &self.port.to_string(), "-h", "127.0.0.1", "-k"])
             .arg(&self.folder)
             .args(["-c", "max_connections=200"]);
-        if purpose == Purpose::Test {
+        if options.purpose == Purpose::Test {
             let settings =
                 ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off", "jit=off"];
             command.args(settings.iter().flat_map(|setting| ["-c", setting]));
         }
+        command.args(options.settings.iter().flat_map(|setting| ["-c", setting]));
         command
             .stderr(Stdio::from(log))
             .spawn()

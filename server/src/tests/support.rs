@@ -44,7 +44,7 @@ pub(super) async fn start_with(sql: &str) -> TestNode {
     crate::cli::api::use_ring();
     let cluster = CLUSTER
         .get_or_init(async || {
-            let options = ClusterOptions { pg_bin: None, purpose: Purpose::Test };
+            let options = ClusterOptions { purpose: Purpose::Test, ..ClusterOptions::default() };
             Cluster::start(options).await.expect("PostgreSQL starts")
         })
         .await;

@@ -33,6 +33,54 @@ const ATTEMPTS: [Patience; 23] = {
 };
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// Refuses what the server has no room for: one transaction locks each table, with all partitions and indexes.
+///
+/// The room is `max_locks_per_transaction` for each of the processes that there may be, and shared by all of them
+/// (PostgreSQL's documentation, "Lock Management").
+pub(super) async fn demand_room(
+    connection: &mut PgConnection,
+    tables: &[TableName],
+) -> Result<(), DatabaseError> {
+    let row = sqlx::query(
+        "with named as (
+             select to_regclass(u.name)::oid as relation from unnest($1::text[]) u(name)
+         ), locked as (
+             select relation from named
+             union all
+             select p.relid from named cross join lateral pg_partition_tree(relation) p where p.relid <> relation
+         )
+         select (select count(*) from locked)
+                    + (select count(*) from pg_index where indrelid in (select relation from locked)) as needed,
+                current_setting('max_locks_per_transaction')::bigint as each,
+                (select sum(setting::bigint)::bigint + 1 from pg_settings
+                 where name in ('max_connections', 'autovacuum_worker_slots', 'max_worker_processes', 'max_wal_senders',
+                                'max_prepared_transactions')
+                    or name = 'autovacuum_max_workers'
+                       and current_setting('autovacuum_worker_slots', true) is null) as processes",
+    )
+    .bind(tables.iter().map(quoted).collect::<Vec<_>>())
+    .fetch_one(connection)
+    .await
+    .map_err(doing("count the locks"))?;
+    let (needed, each, processes): (i64, i64, i64) =
+        (row.get("needed"), row.get("each"), row.get("processes"));
+    if needed <= each * processes {
+        return Ok(());
+    }
+    // The staging tables are locked too, and others want to work meanwhile.
+    let wanted = (needed + tables.len() as i64) * 5 / 4 / processes + 1;
+    Err(DatabaseError::Refused {
+        reason: format!(
+            "One transaction over {} tables needs {needed} locks, more than the {} for which the target's server has room",
+            tables.len(),
+            each * processes
+        ),
+        remedy: format!(
+            "Set max_locks_per_transaction to {wanted} or more there and restart it; it is {each} now. Or sync fewer tables at a time (scope)."
+        ),
+    })
+}
+
 /// Opens the transaction with every target locked against other writers. Gives up after about half a minute and names
 /// who holds a lock.
 pub(super) async fn begin_locked(

@@ -75,7 +75,8 @@ impl PostgresStaging {
         let tables: Vec<Staged> = tables.iter().enumerate().map(staged).collect();
         let may_write = async {
             let mut connection = pool.acquire().await.map_err(doing("read the rights"))?;
-            preflight::demand_write(&mut connection, &names).await
+            preflight::demand_write(&mut connection, &names).await?;
+            locks::demand_room(&mut connection, &names).await
         };
         let prepare = async {
             let images = match usage.undo {
@@ -88,7 +89,7 @@ impl PostgresStaging {
         };
         // The rows of a part never go straight in.
         let parts: Vec<&Staged> = tables.iter().filter(|staged| staged.incoming.partial).collect();
-        // All at once; a right that is missing is the better reason for whatever else fails then.
+        // All at once; a right that is missing, or room for the locks, is the better reason for whatever else fails then.
         let (may_write, prepared, made) = tokio::join!(may_write, prepare, stages::make(&pool, &parts));
         may_write?;
         let (merge, images) = match made.and(prepared) {

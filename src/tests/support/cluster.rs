@@ -43,6 +43,20 @@ pub(crate) async fn cluster() -> &'static Cluster {
         .await
 }
 
+/// An empty database on a server that has room for few locks: 10 x (30 + 22) = 520.
+pub(crate) async fn cramped_database() -> Database {
+    static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
+    let options = ClusterOptions {
+        purpose: Purpose::Test,
+        settings: &["max_locks_per_transaction=10", "max_connections=30"],
+        ..ClusterOptions::default()
+    };
+    let cluster = CLUSTER.get_or_init(async || Cluster::start(options.clone()).await.unwrap()).await;
+    let name = fresh_name("cramped");
+    cluster.create_database(&name).await.unwrap();
+    Database::new(cluster, cluster, "empty", name)
+}
+
 /// Two databases of the test's own, removed when it ends: copies of two of [`TEMPLATES`].
 pub(crate) async fn databases(north: &str, south: &str) -> (Database, Database) {
     (database(north).await, database(south).await)

@@ -31,7 +31,8 @@ async fn server(major: u32) -> &'static Cluster {
     let place = VERSIONS.iter().position(|version| *version == major).unwrap();
     SERVERS[place]
         .get_or_init(async || {
-            let options = ClusterOptions { pg_bin: Some(folder(major)), purpose: Purpose::Test };
+            let pg_bin = Some(folder(major));
+            let options = ClusterOptions { pg_bin, purpose: Purpose::Test, ..ClusterOptions::default() };
             Cluster::start(options).await.unwrap()
         })
         .await

@@ -3,7 +3,7 @@
 use tandem::model::{Code, Phase, Step};
 
 use super::{Pair, keep, pair_of};
-use crate::support::{self, nodes_as};
+use crate::support;
 
 #[tokio::test]
 async fn values_that_copy_cannot_write_are_refused_before_anything_is_sent() {
@@ -51,31 +51,57 @@ async fn values_of_two_hundred_megabytes_pass_in_three_times_their_memory() {
     }
 }
 
+/// Each with a key, a sequence, and a foreign key to the one before.
+fn many_tables(from: u32, to: u32) -> String {
+    format!(
+        "do $$ begin
+             for n in {from}..{to} loop
+                 execute format('create table t%s (id serial primary key, parent int, note text)', n);
+                 if n > 1 then
+                     execute format('alter table t%s add foreign key (parent) references t%s', n, n - 1);
+                 end if;
+             end loop;
+         end $$"
+    )
+}
+
 #[tokio::test]
 async fn many_tables_are_one_sync() {
-    let tables = "do $$ begin
-                      for n in 1..150 loop
-                          execute format('create table t%s (id int primary key, parent int)', n);
-                          if n > 1 then
-                              execute format('alter table t%s add foreign key (parent) references t%s', n, n - 1);
-                          end if;
-                      end loop;
-                  end $$";
     let rows = "do $$ begin
-                    for n in 1..150 loop
-                        execute format('insert into t%s values (1, %s), (2, 1)', n, case n when 1 then 7 else 1 end);
+                    for n in 1..300 loop
+                        execute format('insert into t%s (parent) values (%s), (1)', n, case n when 1 then 7 else 1 end);
                     end loop;
                 end $$";
-    let (source, target) = support::databases("empty", "empty").await;
-    source.execute(&format!("{tables}; {rows}")).await;
-    target.execute(tables).await;
-    // By way of the socket: over TCP each table waits 40 ms for an acknowledgement, because sqlx leaves Nagle's
-    // algorithm on.
-    let (north, south) =
-        nodes_as(&source, &source.url_of_socket().await, &target, &target.url_of_socket().await).await;
-    let pair = Pair { source, target, north, south };
+    let tables = many_tables(1, 300);
+    let pair = pair_of(&format!("{tables}; {rows}"), &tables).await;
 
     let result = pair.mirrored().await;
 
-    assert_eq!((result.tables, result.inserted), (150, 300));
+    assert_eq!((result.tables, result.inserted), (300, 600));
+    assert_eq!(pair.target.sequences().await, pair.source.sequences().await);
+    pair.source.execute("update t150 set note = 'changed'").await;
+    let status = pair.south.sync_by("delta", "pull", "north", &keep()).await;
+    assert_eq!(status.phase, Phase::Verified, "{:?} {}", status.error, status.message);
+    let changed: Vec<&str> =
+        status.tables.iter().filter(|table| table.updated > 0).map(|table| table.name.as_str()).collect();
+    assert_eq!(changed, ["t150"]);
+}
+
+#[tokio::test]
+async fn more_tables_than_the_server_can_lock_are_refused_before_anything_is_staged() {
+    let (source, target) = (support::database("empty").await, support::cramped_database().await);
+    source.execute(&many_tables(1, 300)).await;
+    // By a few: the server that cannot lock them in one transaction cannot make them in one.
+    for from in (1..300).step_by(30) {
+        target.execute(&many_tables(from, from + 29)).await;
+    }
+    let (north, south) = support::nodes(&source, &target).await;
+    let pair = Pair { source, target, north, south };
+
+    let status = pair.south.preview("pull", "north", &keep()).await;
+
+    let findings = status.preview.unwrap().findings;
+    assert!(findings.iter().any(|found| found.blocks && found.remedy.contains("max_locks")), "{findings:?}");
+    pair.refused(&keep(), Step::Convert, Code::Refused, &["600 locks", "520", "max_locks_per_transaction"])
+        .await;
 }

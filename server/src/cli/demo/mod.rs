@@ -108,7 +108,11 @@ async fn play(stage: &mut Stage, arguments: &Arguments) -> Result<ExitCode, Stop
 /// The sample on one server, its bare tables on the other. Returns the addresses of both, the target's first.
 async fn start_databases(stage: &mut Stage, arguments: &Arguments) -> Result<[String; 2], Stop> {
     let started = Instant::now();
-    let options = || ClusterOptions { pg_bin: arguments.pg_bin.clone(), purpose: Purpose::Demo };
+    let options = || ClusterOptions {
+        pg_bin: arguments.pg_bin.clone(),
+        purpose: Purpose::Demo,
+        ..ClusterOptions::default()
+    };
     let failed = |error: &dyn std::error::Error| Stop::failed(with_causes("Cannot start PostgreSQL", error));
     let (target, source) = tokio::join!(Cluster::start(options()), Cluster::start(options()));
     // Both are kept before either is looked at, so that a failed one does not lose the other.
