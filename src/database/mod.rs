@@ -13,7 +13,7 @@ use futures::stream::BoxStream;
 use crate::archive::SequenceValue;
 use crate::catalog::{Addition, Catalog, Finding, Making, Table, TableName};
 use crate::config::Config;
-use crate::model::{Check, Scope, SessionId, Skipped};
+use crate::model::{Check, Scope, SessionId, Skipped, text};
 
 pub(crate) use postgres::Postgres;
 pub(crate) use staging::{
@@ -46,7 +46,7 @@ pub enum DatabaseError {
     TooMany { table: TableName, most: u64 },
     #[error("a right is missing: {what}")]
     MissingRight { what: String, remedy: String },
-    #[error("foreign keys would lead nowhere: {}", reasons.join("; "))]
+    #[error("foreign keys would lead nowhere: {}", text::few(reasons, "; "))]
     Orphans { reasons: Vec<String> },
     #[error("{reason}")]
     Refused { reason: String, remedy: String },

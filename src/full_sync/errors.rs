@@ -7,7 +7,7 @@ use crate::archive::ArchiveError;
 use crate::backup::BackupError;
 use crate::compare::ReadingError;
 use crate::database::DatabaseError;
-use crate::model::{Code, SyncError};
+use crate::model::{Code, SyncError, text};
 use crate::restore::RestoreError;
 use crate::store::StoreError;
 
@@ -177,7 +177,7 @@ impl From<RestoreError> for SyncError {
             RestoreError::Archive(error) => error.into(),
             RestoreError::Reading(error) => error.into(),
             RestoreError::Ended => SyncError::new(Code::Damaged, message).hint("Start the sync again."),
-            RestoreError::Schema { remedies, .. } => SyncError::new(Code::SchemaDiffers, message).hint(remedies.join(" ")),
+            RestoreError::Schema { remedies, .. } => SyncError::new(Code::SchemaDiffers, message).hint(text::few(&remedies, " ")),
             RestoreError::Rows { .. } => {
                 SyncError::new(Code::RowRefused, message).hint("Correct these rows on the source, then start the sync again.")
             }

@@ -82,7 +82,7 @@ async fn refuse_obstacles(session: &Session, snapshot: &dyn Snapshot) -> Result<
     if reasons.is_empty() {
         return Ok(());
     }
-    Err(SyncError::new(Code::Refused, reasons.join(" ")).hint(remedies.join(" ")))
+    Err(SyncError::new(Code::Refused, text::few(&reasons, " ")).hint(text::few(&remedies, " ")))
 }
 
 /// Reads the snapshot a second time, by another way than the backup did: what the target is compared with. A delta has

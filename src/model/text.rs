@@ -23,6 +23,17 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
+/// The first of many sentences, and how many there are besides: ten thousand tables may each have one.
+pub fn few(sentences: &[String], separator: &str) -> String {
+    const SHOWN: usize = 20;
+    let (shown, others) = sentences.split_at(sentences.len().min(SHOWN));
+    let mut text = shown.join(separator);
+    if !others.is_empty() {
+        text += &format!("{separator}… and {} more like these.", count(others.len() as u64));
+    }
+    text
+}
+
 /// What a sentence about rows that were left out ends with.
 pub fn repointed(references: u64) -> String {
     match references {
@@ -151,6 +162,14 @@ mod tests {
             assert_eq!(count(number), text);
         }
         assert_eq!(counted(1, "row", "rows"), "1 row");
+    }
+
+    #[test]
+    fn of_many_sentences_the_first_are_said_and_the_others_counted() {
+        let sentences: Vec<String> = (1..=1_234).map(|number| format!("Table t{number}.")).collect();
+        assert_eq!(few(&sentences[..2], " "), "Table t1. Table t2.");
+        assert!(few(&sentences[..20], " ").ends_with("Table t20."));
+        assert!(few(&sentences, " ").ends_with("Table t20. … and 1,214 more like these."));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::archive::ArchiveError;
 use crate::catalog::TableName;
 use crate::compare::ReadingError;
 use crate::database::DatabaseError;
+use crate::model::text;
 
 pub(crate) use choose::choose;
 pub(crate) use left_out::{LeftOuts, shown};
@@ -31,13 +32,13 @@ pub enum RestoreError {
     Reading(#[from] ReadingError),
     #[error("the backup ended before its end record")]
     Ended,
-    #[error("the schemas do not fit together: {}", reasons.join(" "))]
+    #[error("the schemas do not fit together: {}", text::few(reasons, " "))]
     Schema { reasons: Vec<String>, remedies: Vec<String> },
-    #[error("rows were refused before anything was written: {}", reasons.join("; "))]
+    #[error("rows were refused before anything was written: {}", text::few(reasons, "; "))]
     Rows { reasons: Vec<String> },
-    #[error("unique values are taken on the target: {}", reasons.join("; "))]
+    #[error("unique values are taken on the target: {}", text::few(reasons, "; "))]
     Conflicts { reasons: Vec<String> },
-    #[error("foreign keys would lead nowhere: {}", reasons.join("; "))]
+    #[error("foreign keys would lead nowhere: {}", text::few(reasons, "; "))]
     Orphans { reasons: Vec<String> },
     #[error("{differences} rows of {table} are not as they were sent")]
     Unequal { table: TableName, differences: u64 },

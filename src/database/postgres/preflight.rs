@@ -7,6 +7,7 @@ use super::super::DatabaseError;
 use super::error::doing;
 use super::sequences;
 use crate::catalog::TableName;
+use crate::model::text;
 use crate::sql::{Ident, Sql, sql};
 
 /// Whoever reads must see every table whole: a table without SELECT would be missing, one behind a policy short.
@@ -169,7 +170,7 @@ impl Missing {
             what: format!(
                 "the role {} cannot {what} this database; it lacks: {}",
                 self.role,
-                self.texts.join("; ")
+                text::few(&self.texts, "; ")
             ),
             remedy: format!("Let the owner or a superuser run: {}", self.remedies.join(" ")),
         })
