@@ -12,7 +12,7 @@ use super::session::{Outcome, Session};
 use super::source;
 use crate::archive::Spool;
 use crate::model::wire::RestoreBackup;
-use crate::model::{Step, SyncError, SyncStatus, text};
+use crate::model::{Step, SyncError, text};
 use crate::peer::{Client, PeerError};
 
 /// One request carries so many bytes at most: what a proxy with usual settings lets through.
@@ -35,9 +35,9 @@ pub(super) async fn push(session: &Session, client: &Client) -> Result<Outcome, 
     if session.verifies() {
         source::digests(session, &*snapshot).await?;
     }
-    let ended = peer_ended(session).await;
-    source::remember_comparison(session, ended.result.as_ref()).await?;
-    Ok(Outcome::of_peer(ended))
+    let outcome = session.peers_outcome().await?;
+    source::remember_comparison(session, outcome.result.as_ref()).await?;
+    Ok(outcome)
 }
 
 /// Sends what the spool holds, as it grows; after a cut it asks the peer how far it got.
@@ -119,17 +119,5 @@ where
             }
             Err(error) => return Err(error.into()),
         }
-    }
-}
-
-/// Waits until the peer says that it has committed; its failures end the session elsewhere.
-async fn peer_ended(session: &Session) -> SyncStatus {
-    let mut remote = session.remote.subscribe();
-    let committed =
-        |status: &Option<SyncStatus>| status.as_ref().is_some_and(|status| status.phase.is_success());
-    match remote.wait_for(committed).await {
-        Ok(status) => status.clone().unwrap_or_else(|| session.progress.status()),
-        // The sender lives in the session, so it cannot be gone.
-        Err(_) => session.progress.status(),
     }
 }

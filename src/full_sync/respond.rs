@@ -8,21 +8,21 @@ use super::session::{Outcome, Session};
 use super::{rows, source, target};
 use crate::archive::SpoolWriter;
 use crate::database::Snapshot;
-use crate::model::{Kind, SyncError, SyncStatus};
+use crate::model::{Kind, SyncError};
 
 /// A peer pulls from us: the backup, the digests, and then its word on how it ended.
 pub(super) async fn serve_backup(session: &Session) -> Result<Outcome, SyncError> {
     let snapshot = tokio::select! {
         snapshot = offer(session) => snapshot?,
-        ended = refused_preview(session) => return Ok(Outcome::of_peer(ended?)),
+        refused = refused_preview(session) => return refused,
     };
     if session.verifies() {
         source::digests(session, &*snapshot).await?;
     }
     drop(snapshot);
-    let ended = starter_ended(session).await?;
-    source::remember_comparison(session, ended.result.as_ref()).await?;
-    Ok(Outcome::of_peer(ended))
+    let outcome = session.peers_outcome().await?;
+    source::remember_comparison(session, outcome.result.as_ref()).await?;
+    Ok(outcome)
 }
 
 /// A peer pushes to us: what it uploads is restored while it arrives.
@@ -45,9 +45,9 @@ async fn offer(session: &Session) -> Result<Arc<dyn Snapshot>, SyncError> {
 }
 
 /// A preview can end before all has travelled: when it finds that a sync would be refused.
-async fn refused_preview(session: &Session) -> Result<SyncStatus, SyncError> {
+async fn refused_preview(session: &Session) -> Result<Outcome, SyncError> {
     match session.kind() {
-        Kind::Preview => starter_ended(session).await,
+        Kind::Preview => session.peers_outcome().await,
         Kind::Sync | Kind::Undo => std::future::pending().await,
     }
 }
@@ -55,12 +55,4 @@ async fn refused_preview(session: &Session) -> Result<SyncStatus, SyncError> {
 /// Taken away, so that no byte of an upload comes between.
 async fn writer(session: &Session) -> Result<SpoolWriter, SyncError> {
     session.take_writer().await.ok_or_else(|| internal("the spool of a peer's sync has no writer"))
-}
-
-/// Waits for the starter's last report. Failures and cancels end the session through its stop.
-async fn starter_ended(session: &Session) -> Result<SyncStatus, SyncError> {
-    let mut remote = session.remote.subscribe();
-    let ended = |status: &Option<SyncStatus>| status.as_ref().is_some_and(|status| status.phase.is_success());
-    let status = remote.wait_for(ended).await.map_err(|error| internal(&error.to_string()))?;
-    status.clone().ok_or_else(|| internal("a report without a status"))
 }

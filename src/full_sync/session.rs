@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 
 use super::Node;
-use super::errors::spool_failed;
+use super::errors::{internal, spool_failed};
 use super::line::{self, Numbered};
 use super::talk::Talk;
 use crate::archive::{Compression, Spool, SpoolWriter};
@@ -28,6 +28,7 @@ const LAST_REPORT: Duration = Duration::from_secs(2);
 pub(super) const AUDIT: &str = "audit";
 
 /// How the work of a session ended well.
+#[derive(Clone)]
 pub(crate) struct Outcome {
     pub(crate) phase: Phase,
     pub(crate) result: Option<SyncResult>,
@@ -44,7 +45,7 @@ impl Outcome {
     }
 
     /// How the other node has ended is how this one ends.
-    pub(super) fn of_peer(status: SyncStatus) -> Self {
+    fn of_peer(status: SyncStatus) -> Self {
         let SyncStatus { phase, result, preview, message, .. } = status;
         Self { result, preview, ..Self::new(phase, message) }
     }
@@ -73,8 +74,9 @@ pub(crate) struct Session {
     pub(super) claim: Mutex<Option<Claim>>,
     /// Set once; what the supervisor waits for.
     pub(super) stop: watch::Sender<Option<Stop>>,
-    /// The peer's last word on this session, and its digests when it is the source.
-    pub(super) remote: watch::Sender<Option<SyncStatus>>,
+    /// How it ended well for the peer.
+    peers_outcome: watch::Sender<Option<Outcome>>,
+    /// The peer's, when it is the source.
     pub(super) remote_digests: watch::Sender<Option<Vec<TableDigest>>>,
     /// Ours, when we are the source.
     pub(super) digests: watch::Sender<Option<Vec<TableDigest>>>,
@@ -101,7 +103,7 @@ impl Session {
             fence: claim.fence,
             claim: Mutex::new(Some(claim)),
             stop: watch::Sender::new(None),
-            remote: watch::Sender::new(None),
+            peers_outcome: watch::Sender::new(None),
             remote_digests: watch::Sender::new(None),
             digests: watch::Sender::new(None),
             heard: Mutex::new(Instant::now()),
@@ -281,9 +283,19 @@ impl Session {
                 });
                 self.stop(Stop::Peer(error));
             }
+            phase if phase.is_success() => {
+                self.peers_outcome.send_replace(Some(Outcome::of_peer(remote)));
+            }
             _ => {}
         }
-        self.remote.send_replace(Some(remote));
+    }
+
+    /// Waits until it has ended well for the peer. Its failures and cancels end this session through its stop.
+    pub(super) async fn peers_outcome(&self) -> Result<Outcome, SyncError> {
+        let mut outcome = self.peers_outcome.subscribe();
+        let outcome =
+            outcome.wait_for(Option::is_some).await.map_err(|error| internal(&error.to_string()))?;
+        outcome.clone().ok_or_else(|| internal("a peer's end without an outcome"))
     }
 
     pub(super) fn silent_for(&self) -> Duration {
