@@ -9,6 +9,7 @@ use super::counts;
 use super::error::doing;
 use super::foreign_keys::{self, Key};
 use super::images::{Fate, Images};
+use super::live_keys::LiveKeys;
 use super::set_aside;
 use super::statements::Target;
 use super::uniques::{self, Unique};
@@ -57,10 +58,12 @@ pub(super) async fn sentences(
 pub(super) struct Resolver<'a> {
     pub(super) connection: &'a mut PgConnection,
     pub(super) targets: &'a [Target],
+    pub(super) keys: &'a [Key],
+    pub(super) live: &'a LiveKeys,
     pub(super) images: Option<&'a Images>,
 }
 
-impl Resolver<'_> {
+impl<'a> Resolver<'a> {
     /// Clears the conflicts of one table away.
     pub(super) async fn resolve(
         &mut self,
@@ -144,7 +147,7 @@ impl Resolver<'_> {
         let target = &self.targets[index];
         let mut statement = sql(
             "delete from {} t using pg_temp.tandem_pairs met where {}",
-            &[&target.relation(), &old_key(target, "t")],
+            &[&target.relation(), &paired(target, "t", "old_")],
         );
         if let Some(images) = self.images {
             statement = images.deleting(index, target, Fate::Deleted, &statement);
@@ -157,7 +160,7 @@ impl Resolver<'_> {
     /// and after that, so that it can be proven that nothing else has become of them.
     async fn repoint_incoming(&mut self, index: usize) -> Result<Resolved, DatabaseError> {
         let mut resolved = Resolved::default();
-        for (key, child) in self.children(index).await? {
+        for (key, child) in self.children(index)? {
             let (parent, target) = (&self.targets[index], &self.targets[child]);
             // The target's own value stays.
             if !key.columns.iter().all(|column| target.columns.contains(column)) {
@@ -169,7 +172,7 @@ impl Resolver<'_> {
                 "select {} from {} c where exists (select from pg_temp.tandem_pairs met where {})",
                 &[&columns, &relation, &met],
             );
-            let turn = sql("{} returning {}", &[&repoint(&key, &relation, parent, "new_", "old_"), &columns]);
+            let turn = sql("{} returning {}", &[&repoint(key, &relation, parent, "new_", "old_"), &columns]);
             let (_, before) = self.hashed(target, &came).await?;
             let (references, after) = self.hashed(target, &turn).await?;
             if references > 0 {
@@ -202,7 +205,8 @@ impl Resolver<'_> {
     /// Rows of the target that reference a row which is replaced reference the one that comes.
     async fn repoint_own(&mut self, index: usize) -> Result<Vec<String>, DatabaseError> {
         let mut notes = Vec::new();
-        for (key, child) in self.children(index).await? {
+        for (key, child) in self.children(index)? {
+            self.demand_parents(index, key).await?;
             let target = &self.targets[child];
             if let Some(images) = self.images {
                 let met = key.met_by("met", "old_", self.targets[index].table.key(), "t");
@@ -212,7 +216,7 @@ impl Resolver<'_> {
                 self.run(target, keep).await?;
             }
             let rows = self
-                .run(target, repoint(&key, &target.relation(), &self.targets[index], "old_", "new_"))
+                .run(target, repoint(key, &target.relation(), &self.targets[index], "old_", "new_"))
                 .await?;
             if rows > 0 {
                 notes.push(format!(
@@ -224,12 +228,44 @@ impl Resolver<'_> {
         Ok(notes)
     }
 
-    /// The foreign keys that lead to the key of table `index`, each with the place of its table.
-    async fn children(&mut self, index: usize) -> Result<Vec<(Key, usize)>, DatabaseError> {
+    /// Rows can reference one that has yet to come, unless the server checks at once.
+    async fn demand_parents(&mut self, index: usize, key: &Key) -> Result<(), DatabaseError> {
         let target = &self.targets[index];
-        let keys = foreign_keys::towards(self.connection, &target.table.name).await?;
+        let is_it = |live: &Key| live.name == key.name && live.child == key.child;
+        if key.is_deferrable || !self.live.from(&key.child_root).any(is_it) {
+            return Ok(());
+        }
+        let statement = sql(
+            "select count(*) from {} c join pg_temp.tandem_pairs met on {} where not exists (select from {} t where {})",
+            &[
+                &key.child_relation(),
+                &key.met_by("met", "old_", target.table.key(), "c"),
+                &target.relation(),
+                &paired(target, "t", "new_"),
+            ],
+        );
+        let rows = foreign_keys::count(self.connection, key, statement).await?;
+        if rows == 0 {
+            return Ok(());
+        }
+        Err(DatabaseError::Refused {
+            reason: format!(
+                "{rows} rows of {} reference rows of {} that incoming ones would replace, and the foreign key {} does not let them wait for these",
+                key.child, key.parent, key.name
+            ),
+            remedy: format!(
+                "Let the owner of {} make {} deferrable or run the sync, or choose another policy for conflicts.",
+                key.child, key.name
+            ),
+        })
+    }
+
+    /// The foreign keys that lead to the key of table `index`, each with the place of its table.
+    fn children(&self, index: usize) -> Result<Vec<(&'a Key, usize)>, DatabaseError> {
+        let target = &self.targets[index];
+        let leads = |key: &&Key| key.parent == target.table.name && key.leads_to(target.table.key());
         let mut children = Vec::new();
-        for key in keys.into_iter().filter(|key| key.leads_to(target.table.key())) {
+        for key in self.keys.iter().filter(leads) {
             let Some(child) = self.targets.iter().position(|other| other.table.name == key.child) else {
                 return Err(DatabaseError::Statement {
                     what: format!("resolve conflicts in {}", target.table.name),
@@ -262,11 +298,11 @@ fn repoint(key: &Key, relation: &Sql, parent: &Target, from: &'static str, to: &
     )
 }
 
-/// The row `alias` has the old key of the pair `met`.
-fn old_key(target: &Target, alias: &'static str) -> Sql {
+/// The row `alias` has the one key of the pair `met`.
+fn paired(target: &Target, alias: &'static str, prefix: &'static str) -> Sql {
     let alias = sql(alias, &[]);
     let parts = target.key.iter().enumerate().map(|(place, (column, equals))| {
-        sql("{}.{} {} met.{}", &[&alias, &Ident(column), equals, &numbered("old_", place)])
+        sql("{}.{} {} met.{}", &[&alias, &Ident(column), equals, &numbered(prefix, place)])
     });
     join(" and ", parts)
 }
@@ -276,7 +312,11 @@ pub(super) fn numbered(prefix: &'static str, place: usize) -> Sql {
 }
 
 /// Sets aside the staged rows whose parent was left out and is not in the target either, until there is none.
-pub(super) async fn follow(connection: &mut PgConnection, targets: &[Target]) -> Result<u64, DatabaseError> {
+pub(super) async fn follow(
+    connection: &mut PgConnection,
+    targets: &[Target],
+    keys: &[Key],
+) -> Result<u64, DatabaseError> {
     let mut all = 0;
     loop {
         let mut moved = 0;
@@ -284,7 +324,7 @@ pub(super) async fn follow(connection: &mut PgConnection, targets: &[Target]) ->
             if !has_any(connection, parent).await? {
                 continue;
             }
-            for key in foreign_keys::towards(connection, &parent.table.name).await? {
+            for key in keys.iter().filter(|key| key.parent == parent.table.name) {
                 let Some(child) = targets.iter().find(|other| other.table.name == key.child) else {
                     continue;
                 };

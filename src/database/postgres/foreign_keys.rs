@@ -246,23 +246,13 @@ impl Key {
     }
 }
 
-/// The foreign keys of `table` itself that hold.
-pub(super) async fn from(
+/// The foreign keys from and to `tables` that hold. To be read before any is taken off in order to write.
+pub(super) async fn holding(
     connection: &mut PgConnection,
-    table: &TableName,
+    tables: &[TableName],
 ) -> Result<Vec<Key>, DatabaseError> {
-    let mut keys = touching(connection, std::slice::from_ref(table)).await?;
-    keys.retain(|key| key.is_valid && key.child == *table);
-    Ok(keys)
-}
-
-/// The foreign keys that lead to `table` and hold.
-pub(super) async fn towards(
-    connection: &mut PgConnection,
-    table: &TableName,
-) -> Result<Vec<Key>, DatabaseError> {
-    let mut keys = touching(connection, std::slice::from_ref(table)).await?;
-    keys.retain(|key| key.is_valid && key.parent == *table);
+    let mut keys = touching(connection, tables).await?;
+    keys.retain(|key| key.is_valid);
     Ok(keys)
 }
 

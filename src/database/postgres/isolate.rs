@@ -7,7 +7,8 @@ use sqlx::postgres::PgConnection;
 use super::super::DatabaseError;
 use super::counts;
 use super::error::doing;
-use super::foreign_keys;
+use super::foreign_keys::{self, Key};
+use super::live_keys::LiveKeys;
 use super::merge::{PostgresMerge, run};
 use super::set_aside::{MOST, Refused};
 use super::statements::{self, Target};
@@ -22,16 +23,20 @@ pub(super) async fn find(
     mirror: bool,
 ) -> Result<Vec<(usize, Vec<Refused>)>, DatabaseError> {
     merge.begin().await?;
+    let keys = foreign_keys::holding(&mut merge.connection, &merge.names).await?;
     merge.open_all().await?;
     if mirror {
         for &index in order.iter().rev() {
-            let statement = statements::delete_surplus(&merge.targets[index]);
-            execute(&mut merge.connection, &merge.targets[index], statement).await?;
+            let target = &merge.targets[index];
+            let statement = statements::delete_surplus(target);
+            if let Some(statement) = merge.bypass.live.unreferenced(&target.table.name, statement) {
+                execute(&mut merge.connection, target, statement).await?;
+            }
         }
     }
     let mut found: Vec<(usize, Vec<Refused>)> = Vec::new();
     for &index in order {
-        let refused = table(&mut merge.connection, &merge.targets[index]).await?;
+        let refused = table(&mut merge.connection, &merge.bypass.live, &merge.targets[index]).await?;
         if !refused.is_empty() {
             found.push((index, refused));
         }
@@ -39,7 +44,7 @@ pub(super) async fn find(
     // A row that is refused takes its children with it in the next round: only then it is sure to stay away.
     if found.is_empty() {
         for &index in order {
-            let refused = without_parent(&mut merge.connection, &merge.targets, index).await?;
+            let refused = without_parent(&mut merge.connection, &keys, &merge.targets[index]).await?;
             if !refused.is_empty() {
                 found.push((index, refused));
             }
@@ -48,8 +53,12 @@ pub(super) async fn find(
     Ok(found)
 }
 
-async fn table(connection: &mut PgConnection, target: &Target) -> Result<Vec<Refused>, DatabaseError> {
-    let Some(part) = Part::of(connection, target).await? else { return Ok(Vec::new()) };
+async fn table(
+    connection: &mut PgConnection,
+    live: &LiveKeys,
+    target: &Target,
+) -> Result<Vec<Refused>, DatabaseError> {
+    let Some(part) = Part::of(connection, live, target).await? else { return Ok(Vec::new()) };
     let refused = part.split(connection).await?;
     run(connection, "try rows", "drop table pg_temp.tandem_part").await?;
     Ok(refused)
@@ -64,7 +73,11 @@ struct Part {
 
 impl Part {
     /// None when the table holds every staged row already.
-    async fn of(connection: &mut PgConnection, target: &Target) -> Result<Option<Self>, DatabaseError> {
+    async fn of(
+        connection: &mut PgConnection,
+        live: &LiveKeys,
+        target: &Target,
+    ) -> Result<Option<Self>, DatabaseError> {
         let what = || doing(format!("try rows of {}", target.table.name));
         let rows = sqlx::query(counts::unlike(target).into_query())
             .fetch_all(&mut *connection)
@@ -74,7 +87,8 @@ impl Part {
             return Ok(None);
         }
         // Rows that trade unique values leave together, or each would meet the other's old value.
-        if let Some(moved) = statements::delete_moved(target) {
+        let moved = statements::delete_moved(target);
+        if let Some(moved) = moved.and_then(|moved| live.movable(&target.table.name, moved)) {
             execute(connection, target, moved).await?;
         }
         let statement = sql(
@@ -153,12 +167,11 @@ impl Part {
 /// The staged rows whose parent will not be there.
 async fn without_parent(
     connection: &mut PgConnection,
-    targets: &[Target],
-    index: usize,
+    keys: &[Key],
+    target: &Target,
 ) -> Result<Vec<Refused>, DatabaseError> {
-    let target = &targets[index];
     let mut refused = Vec::new();
-    for key in foreign_keys::from(connection, &target.table.name).await? {
+    for key in keys.iter().filter(|key| key.child == target.table.name) {
         if key.is_period || !key.columns.iter().all(|column| target.columns.contains(column)) {
             continue;
         }

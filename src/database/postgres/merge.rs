@@ -26,7 +26,7 @@ use super::images::{Fate, Imaged, Images};
 use super::rebuild::Rebuild;
 use super::stages::Staged;
 use super::statements::{self, Target};
-use super::{conflicts, counts, images, locks, set_aside, state};
+use super::{conflicts, counts, foreign_keys, images, locks, set_aside, state};
 use crate::catalog::{Making, Table, TableName};
 use crate::model::{ConflictPolicy, SessionId};
 
@@ -47,8 +47,8 @@ pub(super) const SETTINGS: &str = "
 pub(super) struct PostgresMerge {
     pub(super) connection: PgConnection,
     pub(super) targets: Vec<Target>,
-    names: Vec<TableName>,
-    bypass: Bypass,
+    pub(super) names: Vec<TableName>,
+    pub(super) bypass: Bypass,
     rebuild: Rebuild,
     /// The rows that went straight into each table; empty when they are all staged.
     direct: Vec<Option<u64>>,
@@ -319,13 +319,20 @@ impl Merge for PostgresMerge {
 
     async fn resolve(&mut self, order: &[usize], policy: ConflictPolicy) -> Result<Resolved, DatabaseError> {
         let mut all = Resolved::default();
+        let keys = foreign_keys::holding(&mut self.connection, &self.names).await?;
         if policy == ConflictPolicy::Source {
             self.open_all().await?;
         }
+        // Nothing is taken in a table that was empty.
         for &index in order {
+            if self.is_direct(index) {
+                continue;
+            }
             let mut resolver = Resolver {
                 connection: &mut self.connection,
                 targets: &self.targets,
+                keys: &keys,
+                live: &self.bypass.live,
                 images: self.images.as_ref(),
             };
             let resolved = resolver.resolve(index, policy).await?;
@@ -335,7 +342,7 @@ impl Merge for PostgresMerge {
             }
             all.extend(resolved);
         }
-        let followed = conflicts::follow(&mut self.connection, &self.targets).await?;
+        let followed = conflicts::follow(&mut self.connection, &self.targets, &keys).await?;
         if followed > 0 {
             all.notes
                 .push(format!("{followed} rows that reference rows which were left out were left out too"));

@@ -2,6 +2,7 @@
 
 mod keys;
 mod missing;
+mod policies;
 mod samples;
 mod triggers;
 
