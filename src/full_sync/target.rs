@@ -15,7 +15,7 @@ use crate::catalog::TableName;
 use crate::clock::now_us;
 use crate::compare::Stayed;
 use crate::database::{DatabaseError, LARGE_OBJECTS, Usage};
-use crate::model::{Kind, Phase, Relation, RowErrors, Step, SyncError, SyncResult, TableState, text};
+use crate::model::{Code, Kind, Phase, Relation, RowErrors, Step, SyncError, SyncResult, TableState, text};
 use crate::restore::{self, Merged, Options, Plan, Staged};
 use crate::store::Store;
 
@@ -92,13 +92,15 @@ pub(super) async fn restore(
         session: session.id.clone(),
         deletes: options.deletes,
         conflicts: options.conflicts,
-        // Rows go straight into tables that are made for them, which refuse none.
-        isolate: options.row_errors == RowErrors::Isolate && plan.making.is_empty(),
+        isolate: options.row_errors == RowErrors::Isolate,
         undo,
         quarantine_until_us: now_us() + QUARANTINE_US,
         markers: vec![Store::mark_committed(&session.id, session.fence)],
     };
     let set_aside = merge.sets_aside();
+    if set_aside && !plan.making.is_empty() {
+        return Err(none_left_out(&plan).at(Step::Convert));
+    }
     let straight = session.kind() == Kind::Sync && !set_aside;
     let usage = Usage { straight, undo: undo.is_some(), set_aside };
     let staging = database.stage(&session.id, &plan.incoming, &plan.making, usage);
@@ -162,6 +164,13 @@ pub(super) async fn restore(
     let (raised, stale, ()) = tokio::try_join!(raised, stale, verified)?;
     result.sequences_raised = raised;
     Ok(Outcome { stale, ..outcome(result) })
+}
+
+/// Rows go straight into a table that is made with them.
+fn none_left_out(plan: &Plan) -> SyncError {
+    let tables = text::counted(plan.making.tables.len() as u64, "table is", "tables are");
+    SyncError::new(Code::Refused, format!("{tables} made together with the rows, of which none can be left out then."))
+        .hint("Start this sync with row errors strict and conflicts abort or source. The next one can leave rows out.")
 }
 
 /// The tables of which so much was written that the planner's statistics are about others: a tenth, as autovacuum has it.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tandem::model::{Code, Phase, Step, SyncError, SyncOptions};
+use tandem::model::{Code, ConflictPolicy, Phase, Step, SyncError, SyncOptions};
 
 use crate::support::{self, Database, Node, Written, nodes};
 use crate::traps::assert_says;
@@ -155,4 +155,37 @@ async fn index_oids(database: &Database) -> Vec<i64> {
                where indrelid in (select oid from pg_class where relnamespace = '"Shop"'::regnamespace)"#,
         )
         .await
+}
+
+#[tokio::test]
+async fn an_empty_target_has_no_conflicts_whatever_is_to_become_of_them() {
+    let schema = "create table place (id int primary key, code text unique);
+                  create table child (id int primary key, place int references place)";
+    for conflicts in [ConflictPolicy::Source, ConflictPolicy::Skip, ConflictPolicy::Target] {
+        for initialise in [false, true] {
+            let (source, target) = support::databases("empty", "empty").await;
+            source
+                .execute(&format!(
+                    "{schema}; insert into place values (1, 'a'), (2, 'b'); insert into child values (1, 2)"
+                ))
+                .await;
+            if !initialise {
+                target.execute(schema).await;
+            }
+            let (_north, south) = nodes(&source, &target).await;
+            let options = SyncOptions { conflicts, initialise, ..SyncOptions::default() };
+
+            let status = south.sync("pull", "north", &options).await;
+
+            if initialise && conflicts != ConflictPolicy::Source {
+                let error = status.error.unwrap();
+                assert_eq!(error.code, Code::Refused);
+                assert_says(&error.message, &["2 tables are made together with the rows"]);
+                assert_says(&error.hint, &["conflicts abort or source"]);
+                continue;
+            }
+            assert_eq!(status.phase, Phase::Verified, "{:?} {}", status.error, status.message);
+            support::assert_same_rows(&source, &target).await;
+        }
+    }
 }

@@ -114,7 +114,7 @@ fn ResultFacts(result: SyncResult) -> impl IntoView {
     view! {
         {(result.archive_bytes > 0).then(|| view! { <dt>"Sent"</dt><dd>{sent}</dd> })}
         <dt>"Rows"</dt><dd>{format::count(result.rows)}</dd>
-        <dt>"Tables changed"</dt><dd>{format!("{} of {}", result.tables_changed, result.tables)}</dd>
+        <dt>"Tables changed"</dt><dd>{format!("{} of {}", format::count(result.tables_changed), format::count(result.tables))}</dd>
         <dt>"Sequences raised"</dt><dd>{format::count(result.sequences_raised)}</dd>
         {skipped.into_iter().map(|skipped| view! { <dt>"Skipped"</dt><dd>{skipped.name} ": " {skipped.reason}</dd> }).collect_view()}
     }
