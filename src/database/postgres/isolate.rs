@@ -10,6 +10,7 @@ use super::error::doing;
 use super::foreign_keys::{self, Key};
 use super::live_keys::LiveKeys;
 use super::merge::{PostgresMerge, run};
+use super::moved;
 use super::set_aside::{MOST, Refused};
 use super::statements::{self, Target};
 use crate::catalog::TableName;
@@ -87,7 +88,7 @@ impl Part {
             return Ok(None);
         }
         // Rows that trade unique values leave together, or each would meet the other's old value.
-        let moved = statements::delete_moved(target);
+        let moved = moved::delete(target);
         if let Some(moved) = moved.and_then(|moved| live.movable(&target.table.name, moved)) {
             execute(connection, target, moved).await?;
         }

@@ -23,6 +23,7 @@ mod live_keys;
 mod load;
 mod locks;
 mod merge;
+mod moved;
 #[cfg(target_os = "linux")]
 mod nodelay;
 mod preflight;

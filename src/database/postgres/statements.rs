@@ -66,7 +66,7 @@ impl Target {
         self.same_key_of("t", "s")
     }
 
-    fn same_key_of(&self, one: &'static str, other: &'static str) -> Sql {
+    pub(super) fn same_key_of(&self, one: &'static str, other: &'static str) -> Sql {
         let (one, other) = (sql(one, &[]), sql(other, &[]));
         join(
             " and ",
@@ -154,7 +154,7 @@ impl Target {
 
     /// The columns whose change can meet another row's value in a unique or exclusion index, and those that no update
     /// can set.
-    fn contended(&self) -> Vec<&String> {
+    pub(super) fn contended(&self) -> Vec<&String> {
         let in_key = |name: &&String| self.key.iter().any(|(key, _)| key == *name);
         if self.table.uniques.iter().any(|unique| unique.partial) {
             return self.columns.iter().filter(|name| !in_key(name)).collect();
@@ -219,18 +219,6 @@ pub(super) fn delete_surplus(target: &Target) -> Sql {
         );
     }
     sql("delete from {}", &[&deletable_rows(target)])
-}
-
-/// Deletes the rows whose unique values change; `insert` brings them back. None where that cannot happen.
-pub(super) fn delete_moved(target: &Target) -> Option<Sql> {
-    let contended = target.contended();
-    if target.key.is_empty() || contended.is_empty() || !target.is_whole() {
-        return None;
-    }
-    Some(sql(
-        "delete from {} t using {} s where {} and {}",
-        &[&target.relation(), &target.stage, &target.same_key(), &target.differ(&contended)],
-    ))
 }
 
 /// The rows that `update` changes, as `t` beside what they become as `s`. None where no column can be set.

@@ -1,8 +1,9 @@
 //! Unique values, exclusion constraints and rules besides the key: rows that trade places, and values that are taken.
 
-use tandem::model::{Code, Step};
+use tandem::model::{Code, Phase, Step};
 
 use super::{keep, pair, pair_of};
+use crate::support::Contents;
 
 #[tokio::test]
 async fn values_that_swap_or_rotate_in_any_unique_index_arrive() {
@@ -35,6 +36,31 @@ async fn values_that_swap_or_rotate_in_any_unique_index_arrive() {
     let result = pair.verified(&keep()).await.result.unwrap();
 
     assert_eq!((result.inserted, result.updated, result.deleted), (0, 14, 0));
+}
+
+#[tokio::test]
+async fn values_that_swap_leave_what_only_the_target_holds() {
+    let pair = pair(
+        "create table swap (id int primary key, code text unique, name text)",
+        "insert into swap values (1, 'y', 'new'), (2, 'x', 'new'), (3, 'z', 'same')",
+        "alter table swap add own text default 'none', add twice int generated always as (id * 2) stored;
+         insert into swap values (1, 'x', 'old', 'one'), (2, 'y', 'old', 'two'), (3, 'z', 'same', 'three')",
+    )
+    .await;
+
+    let before = Contents::of(&pair.target).await;
+
+    let status = pair.pull(&keep()).await;
+
+    assert_eq!(status.phase, Phase::Verified, "{:?} {}", status.error, status.message);
+    let result = status.result.as_ref().unwrap();
+    assert_eq!((result.inserted, result.updated, result.unchanged), (0, 2, 1));
+    let rows: String = pair
+        .target
+        .value("select string_agg(concat(id, code, name, own, twice), ' ' order by id) from swap")
+        .await;
+    assert_eq!(rows, "1ynewone2 2xnewtwo4 3zsamethree6");
+    pair.is_undone(&status, &before).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use super::super::super::{DatabaseError, Written};
 use super::super::error::doing;
 use super::super::images::{Fate, Imaged};
 use super::super::statements::{self, Target};
-use super::super::{counts, direct};
+use super::super::{counts, direct, moved};
 use super::{PostgresMerge, run};
 use crate::sql::{Sql, sql};
 
@@ -95,19 +95,12 @@ impl PostgresMerge {
             self.rebuild.put_back_indexes(&mut self.connection, &self.names[index]).await?;
             return Ok(Written { inserted, updated: 0 });
         }
+        let (moved, back) = self.move_rows(index).await?;
         let target = &self.targets[index];
-        let (moved, mut update, mut insert) =
-            (statements::delete_moved(target), statements::update(target), statements::insert(target));
-        let moved = moved.and_then(|statement| self.bypass.live.movable(&self.names[index], statement));
+        let (mut update, mut insert) = (statements::update(target), statements::insert(target));
         let updated = statements::updated(target);
         let images = self.images.clone();
         let mut written = Written::default();
-        // Rows whose secondary unique values change leave first and come back with the new ones, so that swaps and
-        // rotations meet no old value.
-        let moved = match moved {
-            Some(statement) => self.delete(index, "move", Fate::Replaced, statement).await?,
-            None => 0,
-        };
         if let (Some(images), Some(updated)) = (&images, updated) {
             let target = &self.targets[index];
             // By its place a row of one table is found at once, but only by one at a time.
@@ -130,10 +123,30 @@ impl PostgresMerge {
                 insert = images.inserting(index, target, &insert);
             }
             // A trigger can have kept some from coming back: the comparison of all rows finds that.
-            written.inserted = self.write(index, "insert", insert).await?.saturating_sub(moved);
+            written.inserted = self.write(index, "insert", insert).await?.saturating_sub(moved - back);
         }
         self.remember(index, false, written.updated + written.inserted);
         Ok(written)
+    }
+
+    /// Takes out the rows whose unique values change. Returns how many left, and how many are back already: those of which
+    /// not all columns come in.
+    async fn move_rows(&mut self, index: usize) -> Result<(u64, u64), DatabaseError> {
+        let (target, live) = (&self.targets[index], &self.bypass.live);
+        let movable = |statement| live.movable(&self.names[index], statement);
+        let note = moved::note(target).and_then(movable);
+        let Some(delete) = moved::delete(target).and_then(movable) else { return Ok((0, 0)) };
+        let Some(note) = note else {
+            return Ok((self.delete(index, "move", Fate::Replaced, delete).await?, 0));
+        };
+        let insert = moved::insert(target);
+        let mut rows = (0, 0);
+        if self.write(index, "move", note).await? > 0 {
+            rows.0 = self.delete(index, "move", Fate::Replaced, delete).await?;
+            rows.1 = self.write(index, "move", insert).await?;
+        }
+        run(&mut self.connection, "move rows", "drop table pg_temp.tandem_moved").await?;
+        Ok(rows)
     }
 
     async fn is_empty(&mut self, index: usize) -> Result<bool, DatabaseError> {
