@@ -52,6 +52,8 @@ pub struct Config {
 pub struct ScopeSettings {
     /// `TANDEM_BUSINESS_TABLE`: whose rows are the businesses that share the database, `schema.table` or `table`.
     pub business_table: Option<String>,
+    /// `TANDEM_BUSINESS_COLUMN`: the column of other tables that names the business of a row, with or without a foreign key.
+    pub business_column: Option<String>,
     /// `TANDEM_DEMO_COLUMN`: a boolean of that table.
     pub demo_column: Option<String>,
     /// `TANDEM_AUDIT_TABLES`: globs; empty stands for the usual names.
@@ -96,7 +98,7 @@ pub enum ConfigError {
 }
 
 /// The settings, their names and what they mean, in the order of the README.
-pub const SETTINGS: [&str; 16] = [
+pub const SETTINGS: [&str; 17] = [
     "DATABASE_URL",
     "TANDEM_LISTEN",
     "TANDEM_NAME",
@@ -110,6 +112,7 @@ pub const SETTINGS: [&str; 16] = [
     "TANDEM_UNDO_MB",
     "TANDEM_ALLOW_INITIALISE",
     "TANDEM_BUSINESS_TABLE",
+    "TANDEM_BUSINESS_COLUMN",
     "TANDEM_DEMO_COLUMN",
     "TANDEM_AUDIT_TABLES",
     "SYNC_BATCH_SIZE",
@@ -155,6 +158,7 @@ impl Config {
                 .transpose()?,
             scope: ScopeSettings {
                 business_table: setting("TANDEM_BUSINESS_TABLE"),
+                business_column: setting("TANDEM_BUSINESS_COLUMN"),
                 demo_column: setting("TANDEM_DEMO_COLUMN"),
                 audit_tables: parse_list(&setting("TANDEM_AUDIT_TABLES").unwrap_or_default()),
             },

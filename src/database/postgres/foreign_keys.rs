@@ -9,7 +9,7 @@ use super::conflicts::numbered;
 use super::error::doing;
 use super::merge::plan_for;
 use super::statements::relation;
-use crate::catalog::TableName;
+use crate::catalog::{Table, TableName};
 use crate::sql::{Definition, Ident, Operator, Sql, join, quoted, sql};
 
 /// One sentence for each foreign key from or to one of `tables` that leads nowhere. Keys that the target itself has
@@ -148,6 +148,33 @@ impl Key {
             updates_act: row.get("updates_act"),
             can_be_remade: row.get("can_be_remade"),
             is_readable: row.get("is_readable"),
+        }
+    }
+
+    /// A column that holds another table's key, although the database does not know of it.
+    pub(super) fn unwritten(child: &Table, column: &str, parent: &Table, parent_column: &str) -> Self {
+        Self {
+            name: String::new(),
+            child: child.name.clone(),
+            child_partitioned: child.partitioned,
+            child_root: child.name.clone(),
+            parent: parent.name.clone(),
+            parent_root: parent.name.clone(),
+            parent_partitioned: parent.partitioned,
+            is_full: false,
+            is_period: false,
+            columns: vec![column.to_owned()],
+            parent_columns: vec![parent_column.to_owned()],
+            equalities: vec![Operator { schema: "pg_catalog".to_owned(), name: "=".to_owned() }],
+            definition: Definition(String::new()),
+            comment: None,
+            is_valid: false,
+            is_enforced: false,
+            is_deferrable: false,
+            deletes_act: false,
+            updates_act: false,
+            can_be_remade: false,
+            is_readable: true,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use tandem::model::Scope;
 
-use super::{assert_no_orphan, assert_verified, business, count, of};
+use super::{assert_no_orphan, assert_verified, business, count, of, says};
 use crate::support::{self, Database, nodes};
 
 /// Businesses that form groups, a cycle, a self reference, a table between that nobody asked for.
@@ -102,4 +102,46 @@ async fn a_row_that_is_too_long_to_be_compared_loses_no_other_row_of_the_part() 
     assert_eq!(count(&target, "paper").await, 1000);
     assert_eq!(count(&target, "paper where length(text) > 12000000").await, 1);
     assert_eq!(count(&target, "visit_log where id = 3 and before is null").await, 1);
+}
+
+/// A log outlives what it is about, so it has no foreign key.
+#[tokio::test]
+async fn a_column_that_names_the_business_needs_no_foreign_key() {
+    let tables = "create table companies (id int primary key, demo boolean);
+                  create table place (id int primary key, company_id int references companies);
+                  create table trace (id int primary key, \"Company_ID\" int, what text);
+                  create table step (id int primary key, trace int references trace);
+                  create table note (company_id text, what text)";
+    for (scope, traces, steps) in [
+        (business("1"), "1 3", "10"),
+        (Scope { without_demo: true, ..Scope::default() }, "1 3 4 5", "10 40 50"),
+    ] {
+        let (source, target) = support::databases("empty", "empty").await;
+        target.execute(tables).await;
+        source
+            .execute(&format!(
+                "{tables}; insert into companies values (1, false), (2, true);
+                 insert into place values (1, 1), (2, 2);
+                 insert into trace values (1, 1, 'a'), (2, 2, 'b'), (3, 1, 'c'), (4, 99, 'gone'), (5, null, 'none');
+                 insert into step values (10, 1), (20, 2), (40, 4), (50, 5);
+                 insert into note values ('1', 'x'), ('2', 'y')"
+            ))
+            .await;
+        let (north, south) = nodes(&source, &target).await;
+
+        let status = south.sync("pull", "north", &of(scope)).await;
+
+        assert_verified(&status);
+        assert_eq!(list(&target, "id", "trace").await, traces);
+        assert_eq!(list(&target, "id", "step").await, steps);
+        // Of another type, so it does not hold the key.
+        assert!(
+            says(
+                &north,
+                &status,
+                "Whole, because nothing says to which business their rows belong: public.note"
+            )
+            .await
+        );
+    }
 }

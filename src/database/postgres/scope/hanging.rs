@@ -17,6 +17,7 @@ pub(super) async fn choose(
     is_source: bool,
 ) -> Result<(), DatabaseError> {
     let root = picks.tables.iter().position(|table| table.name == businesses.table.name).unwrap_or_default();
+    picks.link_to(root, businesses);
     let mut sets = BTreeMap::new();
     for index in tables_below(picks, root) {
         sets.insert(index, picks.make("hanging", index).await?);
@@ -61,7 +62,7 @@ async fn seed(
     businesses: &Businesses<'_>,
     is_source: bool,
 ) -> Result<(), DatabaseError> {
-    let Businesses { table, one, demo } = businesses;
+    let Businesses { table, one, demo, .. } = businesses;
     let relation = picks.relation(root);
     let Some((key, value)) = one else {
         let column = demo.unwrap_or_default();

@@ -116,9 +116,9 @@ impl Rule {
             Some(audit) => newest::choose(&mut picks, audit).await?,
             None => Vec::new(),
         };
-        let included = narrow(self.catalog.clone(), &self.scope);
+        let included_tables = narrow(self.catalog.clone(), &self.scope);
         let names = self.catalog.tables.iter().enumerate();
-        let included = names.filter(|(_, table)| included.table(&table.name).is_some());
+        let included = names.filter(|(_, table)| included_tables.table(&table.name).is_some());
         let included = included.map(|(index, _)| index).collect();
         closure::close(&mut picks, &included).await?;
 
@@ -131,7 +131,10 @@ impl Rule {
                 parts.insert(name, Part { set, rows, is_cut });
             }
         }
-        let notes = notes(&wanted, &parts);
+        let is_whole =
+            |table: &&Table| included_tables.table(&table.name).is_some() && !parts.contains_key(&table.name);
+        let whole = self.catalog.tables.iter().filter(is_whole).map(|table| table.name.to_string());
+        let notes = notes(&wanted, &parts, &whole.collect::<Vec<_>>());
         Ok(Chosen { parts, notes })
     }
 }
@@ -160,12 +163,18 @@ async fn count(connection: &mut PgConnection, set: &TableName) -> Result<u64, Da
     Ok(rows.unsigned_abs())
 }
 
-fn notes(wanted: &Wanted<'_>, parts: &BTreeMap<TableName, Part>) -> Vec<String> {
+fn notes(wanted: &Wanted<'_>, parts: &BTreeMap<TableName, Part>, whole: &[String]) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(businesses) = &wanted.businesses {
         notes.push(format!("The businesses are the rows of {}", businesses.table.name));
         if let Some(column) = businesses.demo {
             notes.push(format!("The column {column} says which of them are demo data"));
+        }
+        if !whole.is_empty() {
+            notes.push(format!(
+                "Whole, because nothing says to which business their rows belong: {}",
+                text::few(whole, ", ")
+            ));
         }
     }
     if let Some(audit) = &wanted.audit {

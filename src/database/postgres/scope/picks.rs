@@ -8,6 +8,7 @@ use sqlx::postgres::PgConnection;
 use super::super::super::DatabaseError;
 use super::super::error::doing;
 use super::super::foreign_keys::{self, Key};
+use super::wanted::Businesses;
 use crate::catalog::{Catalog, Table, TableName, parents_first};
 use crate::sql::{Sql, sql};
 
@@ -46,6 +47,19 @@ impl<'a> Picks<'a> {
             rank[index] = place;
         }
         Ok(Self { connection, tables, links, rank, sets: BTreeMap::new() })
+    }
+
+    /// Rows hang on their business too where no foreign key says so.
+    pub(super) fn link_to(&mut self, root: usize, businesses: &Businesses<'_>) {
+        for (child, table) in self.tables.iter().enumerate() {
+            let Some((key, column)) = businesses.named_by(table) else { continue };
+            let is_it =
+                |link: &Link| link.child == child && link.parent == root && link.key.columns == [column];
+            if !self.links.iter().any(is_it) {
+                let key = Key::unwritten(table, column, businesses.table, key);
+                self.links.push(Link { child, parent: root, key });
+            }
+        }
     }
 
     /// A new, empty set for rows of table `index`.

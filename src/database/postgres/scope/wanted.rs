@@ -33,6 +33,8 @@ pub(super) struct Wanted<'a> {
 #[derive(Debug)]
 pub(super) struct Businesses<'a> {
     pub(super) table: &'a Table,
+    /// How other tables name the business of a row.
+    names: Vec<String>,
     /// The key's column, and what it is in the one that is meant.
     pub(super) one: Option<(&'a str, &'a str)>,
     /// The column that says which ones are left out.
@@ -75,7 +77,42 @@ fn businesses<'a>(
         }
     };
     let demo = scope.without_demo.then(|| demo_column(table, settings)).transpose()?;
-    Ok(Businesses { table, one, demo })
+    let names = match &settings.business_column {
+        Some(name) => vec![name.clone()],
+        None => {
+            let one = singular(&table.name.name);
+            vec![format!("{one}_id"), one]
+        }
+    };
+    Ok(Businesses { table, names, one, demo })
+}
+
+impl Businesses<'_> {
+    /// The business's key, and the column of another table that holds it: by its name and its type, because a foreign key
+    /// is often left out where a row must outlive its business.
+    pub(super) fn named_by<'t>(&self, table: &'t Table) -> Option<(&str, &'t str)> {
+        let [key] = self.table.key() else { return None };
+        let type_name = &self.table.column(key)?.type_name;
+        let is_it = |column: &&Column| {
+            column.type_name == *type_name
+                && self.names.iter().any(|name| column.name.eq_ignore_ascii_case(name))
+        };
+        let column = table.columns.iter().find(is_it)?;
+        (table.name != self.table.name).then_some((key, &column.name))
+    }
+}
+
+/// `businesses` -> `business`, `companies` -> `company`
+fn singular(name: &str) -> String {
+    let name = name.to_lowercase();
+    if let Some(stem) = name.strip_suffix("ies") {
+        return format!("{stem}y");
+    }
+    match name.strip_suffix('s') {
+        Some(stem) if stem.ends_with("sse") => stem[..stem.len() - 1].to_owned(),
+        Some(stem) if !stem.ends_with('s') => stem.to_owned(),
+        _ => name,
+    }
 }
 
 fn business_table<'a>(catalog: &'a Catalog, settings: &ScopeSettings) -> Result<&'a Table, DatabaseError> {
