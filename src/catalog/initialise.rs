@@ -34,6 +34,15 @@ impl Making {
         schemas
     }
 
+    /// For the log.
+    pub fn notes(&self) -> Vec<String> {
+        let made = self.tables.iter().map(|(table, _)| {
+            format!("Table {} does not exist on the target: it is made there.", table.name)
+        });
+        let left_out = self.left_out.iter().map(|what| format!("Not made on the target: {what}."));
+        made.chain(left_out).collect()
+    }
+
     pub fn makes(&self, table: &TableName) -> bool {
         self.tables.iter().any(|(made, _)| made.name == *table)
     }

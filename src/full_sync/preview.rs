@@ -1,6 +1,7 @@
 //! A sync that stops before it writes: everything up to the transaction is real, so what it counts is what would happen.
 
 use super::session::{Outcome, Session};
+use crate::catalog::Making;
 use crate::compare::Stayed;
 use crate::model::{
     Code, ConflictPolicy, Phase, Preview, PreviewFinding, RowErrors, Step, SyncError, SyncOptions,
@@ -14,10 +15,15 @@ use crate::spool_dir;
 const ROWS_A_MS: u64 = 100;
 const ROWS_INTO_EMPTY_A_MS: u64 = 400;
 
-/// Counts what the staged rows would do. `equal` are the tables of which nothing came, because nothing differs.
+/// Statements that are shown; the log has all.
+const STATEMENTS: usize = 100;
+
+/// Counts what the staged rows would do. `made` are the statements that make what the target lacks; `equal` are the
+/// tables of which nothing came, because nothing differs.
 pub(super) async fn look(
     session: &Session,
     plan: &Plan,
+    made: Vec<String>,
     mut staged: Staged,
     equal: &[Stayed],
 ) -> Result<Outcome, SyncError> {
@@ -31,7 +37,7 @@ pub(super) async fn look(
     let mut checks = node.database.checks().await;
     checks.push(spool_dir::check(&node.config.data_dir).await);
     let mut preview = Preview {
-        findings: plan.notes.iter().map(|note| warning(note)).collect(),
+        findings: making(&plan.making, made).chain(plan.notes.iter().map(|note| warning(note))).collect(),
         checks,
         rights: staged.staging.mode(),
         bytes: staged.totals.archive_bytes,
@@ -54,7 +60,12 @@ pub(super) fn blocked(error: SyncError) -> Result<Outcome, SyncError> {
         | Code::RowRefused
         | Code::ForeignKey
         | Code::TooLarge => {
-            let finding = PreviewFinding { blocks: true, text: error.message, remedy: error.hint };
+            let finding = PreviewFinding {
+                blocks: true,
+                text: error.message,
+                remedy: error.hint,
+                statements: Vec::new(),
+            };
             Ok(ended(Preview { findings: vec![finding], ..Preview::default() }))
         }
         _ => Err(error),
@@ -87,7 +98,35 @@ fn unchanged(digest: &TableDigest) -> TablePreview {
 }
 
 fn warning(text: &str) -> PreviewFinding {
-    PreviewFinding { blocks: false, text: text.to_owned(), remedy: String::new() }
+    PreviewFinding { text: text.to_owned(), ..PreviewFinding::default() }
+}
+
+/// The tables that would be made, and what would not be made with them.
+fn making(making: &Making, statements: Vec<String>) -> impl Iterator<Item = PreviewFinding> {
+    let made = (!making.is_empty()).then(|| PreviewFinding {
+        text: format!(
+            "{} on the target; the sync makes what is missing in the transaction that brings the rows, by these statements:",
+            text::counted(making.tables.len() as u64, "table does not exist", "tables do not exist")
+        ),
+        statements: shown(statements),
+        ..PreviewFinding::default()
+    });
+    let left_out = (!making.left_out.is_empty()).then(|| PreviewFinding {
+        text: format!("Not made on the target: {}", text::few(&making.left_out, "; ")),
+        remedy: "Make by hand what the target needs of this.".to_owned(),
+        ..PreviewFinding::default()
+    });
+    made.into_iter().chain(left_out)
+}
+
+fn shown(mut statements: Vec<String>) -> Vec<String> {
+    let others = statements.len().saturating_sub(STATEMENTS);
+    statements.truncate(STATEMENTS);
+    statements.iter_mut().for_each(|statement| statement.push(';'));
+    if others > 0 {
+        statements.push(format!("-- … and {} more, in the session's log.", text::count(others as u64)));
+    }
+    statements
 }
 
 /// What becomes of the rows that meet a taken value, as the options say.
@@ -112,5 +151,6 @@ fn conflicts(table: &TablePreview, options: &SyncOptions) -> PreviewFinding {
             table.name
         ),
         remedy: if blocks { remedy.to_owned() } else { String::new() },
+        ..PreviewFinding::default()
     }
 }

@@ -66,10 +66,11 @@ pub(super) async fn restore(
     if !options.rows.is_empty() {
         plan.incoming.iter_mut().for_each(|incoming| incoming.partial = true);
     }
-    for note in &plan.notes {
+    for note in plan.making.notes().iter().chain(&plan.notes) {
         progress.info(Step::Convert, note);
     }
-    for statement in database.rehearse(&session.id, &plan.making).await.map_err(at(Step::Convert))? {
+    let made = database.rehearse(&session.id, &plan.making).await.map_err(at(Step::Convert))?;
+    for statement in &made {
         progress.info(Step::Convert, format!("Made together with the rows: {statement}"));
     }
     let expected = progress.status().tables.into_iter();
@@ -130,7 +131,7 @@ pub(super) async fn restore(
     progress.info(Step::Convert, format!("{rows} staged; every table has the hash that the source gave it"));
 
     if session.kind() == Kind::Preview {
-        return preview::look(session, &plan, staged, &equal).await;
+        return preview::look(session, &plan, made, staged, &equal).await;
     }
     progress.enter(Step::Restore, "One transaction: only rows that differ are written");
     let merged = restore::merge(&plan, &mut staged, merge, progress).await.map_err(at(Step::Restore))?;

@@ -60,13 +60,16 @@ impl Preview {
 }
 
 /// Something that an admin should know before starting.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PreviewFinding {
     /// The sync would be refused.
     pub blocks: bool,
     pub text: String,
     /// What to do about it; empty when there is nothing to do.
     pub remedy: String,
+    /// What the sync would run on the target for it: the first of many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statements: Vec<String>,
 }
 
 /// Rows of one table, counted on the target.

@@ -36,12 +36,6 @@ pub(crate) fn plan(
         true => making(source, target, &mut findings),
         false => Making::default(),
     };
-    notes.extend(
-        making.tables.iter().map(|(table, _)| {
-            format!("Table {} does not exist on the target: it is made there.", table.name)
-        }),
-    );
-    notes.extend(making.left_out.iter().map(|what| format!("Not made on the target: {what}.")));
     let target = &with_made(source, target, &making);
     if findings.is_empty() {
         findings = drift(source, target);

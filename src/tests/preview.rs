@@ -3,6 +3,7 @@
 use tandem::model::{Change, ConflictPolicy, DeletePolicy, Kind, Phase, Preview, SyncOptions};
 
 use crate::support::{self, Written, nodes};
+use crate::traps::assert_says;
 
 fn mirror() -> SyncOptions {
     SyncOptions { deletes: DeletePolicy::Mirror, ..SyncOptions::default() }
@@ -126,4 +127,43 @@ async fn what_would_refuse_a_sync_is_what_its_preview_says() {
     for part in ["extra", "name", "public.b"] {
         assert!(said.contains(part), "`{part}` is not in: {said}");
     }
+}
+
+#[tokio::test]
+async fn what_would_be_made_on_the_target_is_shown_as_the_statements_that_make_it() {
+    let (source, target) = support::databases("empty", "empty").await;
+    source
+        .execute(
+            "create table place (id int primary key, name text); create index place_name on place (name);
+             insert into place values (1, 'a'), (2, 'b');
+             create table visit (id int primary key, place int constraint visit_place references place)",
+        )
+        .await;
+    let (_north, south) = nodes(&source, &target).await;
+    let options = SyncOptions { initialise: true, ..SyncOptions::default() };
+
+    let preview = south.preview("pull", "north", &options).await.preview.unwrap();
+
+    assert!(!preview.is_blocked(), "{:?}", preview.findings);
+    assert_eq!(sums(&preview), (2, 0, 0));
+    let made = &preview.findings[0];
+    assert!(made.text.contains("2 tables"), "{made:?}");
+    let statements = made.statements.join("\n");
+    assert_says(
+        &statements,
+        &[
+            r#"create table "public"."place" ("id" integer not null, "name" text);"#,
+            r#"add constraint "visit_place" foreign key"#,
+        ],
+    );
+    assert!(preview.findings[1].text.contains("Index place_name of public.place"), "{:?}", preview.findings);
+    let tables = "select count(*) from pg_class where relnamespace = 'public'::regnamespace";
+    assert_eq!(target.value::<i64>(tables).await, 0);
+
+    source
+        .execute("do $$ begin for i in 1..60 loop execute format('create table many_%s (id int primary key)', i); end loop; end $$")
+        .await;
+    let many = south.preview("pull", "north", &options).await.preview.unwrap();
+    let statements = &many.findings[0].statements;
+    assert!(statements.len() == 101 && statements[100].contains("and 25 more"), "{statements:?}");
 }

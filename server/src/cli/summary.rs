@@ -56,6 +56,9 @@ fn preview(preview: &Preview) -> String {
     for finding in &preview.findings {
         let sign = if finding.blocks { "✗" } else { "!" };
         out += &format!("{sign} {} {}\n", finding.text, finding.remedy);
+        for statement in &finding.statements {
+            out += &format!("    {statement}\n");
+        }
     }
     if !preview.is_blocked() {
         out += &format!(

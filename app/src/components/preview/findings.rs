@@ -38,10 +38,18 @@ pub(super) fn blocks(preview: &Preview, target: &str) -> Option<AnyView> {
 pub(super) fn warnings(preview: &Preview) -> Option<AnyView> {
     let warnings: Vec<_> = preview.findings.iter().filter(|finding| !finding.blocks).collect();
     let line = |finding: &&PreviewFinding| {
+        // Statements follow a colon.
+        let text = match finding.statements.is_empty() {
+            true => format::sentence(&finding.text),
+            false => finding.text.clone(),
+        };
         view! {
             <li>
                 <span class="seal seal--warn"><Glyph icon=Icon::Alert/><span class="vh">"Attention: "</span></span>
-                <div class="lines">{format::sentence(&finding.text)} " " <span class="soft">{finding.remedy.clone()}</span></div>
+                <div>
+                    <span class="lines">{text} " " <span class="soft">{finding.remedy.clone()}</span></span>
+                    {(!finding.statements.is_empty()).then(|| view! { <pre class="statements mono">{finding.statements.join("\n")}</pre> })}
+                </div>
             </li>
         }
     };
