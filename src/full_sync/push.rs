@@ -11,6 +11,7 @@ use super::rows;
 use super::session::{Outcome, Session};
 use super::source;
 use crate::archive::Spool;
+use crate::database::Snapshot;
 use crate::model::wire::RestoreBackup;
 use crate::model::{Step, SyncError, text};
 use crate::peer::{Client, PeerError};
@@ -23,14 +24,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Brings the peer's database to the state of ours.
 pub(super) async fn push(session: &Session, client: &Client) -> Result<Outcome, SyncError> {
-    let snapshot = if session.sends_rows() {
-        rows::offer(session, Line::calling(session, client, Talk::Rows)).await?
-    } else {
-        let (writer, spool) = session.open_spool().await?;
-        let transfer =
-            async { upload(session, client, spool).await.map_err(|error| error.at(Step::Transfer)) };
-        let line = session.looks_for_differences().then(|| Line::calling(session, client, Talk::Delta));
-        tokio::try_join!(source::back_up(session, writer, line), transfer)?.0
+    let snapshot = tokio::select! {
+        snapshot = send_all(session, client) => snapshot?,
+        ended = session.early_end() => return ended,
     };
     if session.verifies() {
         source::digests(session, &*snapshot).await?;
@@ -38,6 +34,16 @@ pub(super) async fn push(session: &Session, client: &Client) -> Result<Outcome, 
     let outcome = session.peers_outcome().await?;
     source::remember_comparison(session, outcome.result.as_ref()).await?;
     Ok(outcome)
+}
+
+async fn send_all(session: &Session, client: &Client) -> Result<Arc<dyn Snapshot>, SyncError> {
+    if session.sends_rows() {
+        return rows::offer(session, Line::calling(session, client, Talk::Rows)).await;
+    }
+    let (writer, spool) = session.open_spool().await?;
+    let transfer = async { upload(session, client, spool).await.map_err(|error| error.at(Step::Transfer)) };
+    let line = session.looks_for_differences().then(|| Line::calling(session, client, Talk::Delta));
+    Ok(tokio::try_join!(source::back_up(session, writer, line), transfer)?.0)
 }
 
 /// Sends what the spool holds, as it grows; after a cut it asks the peer how far it got.

@@ -1,5 +1,6 @@
 //! The other end of a sync that a peer has started: the source of its pull, the target of its push.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::errors::internal;
@@ -8,13 +9,13 @@ use super::session::{Outcome, Session};
 use super::{rows, source, target};
 use crate::archive::SpoolWriter;
 use crate::database::Snapshot;
-use crate::model::{Kind, SyncError};
+use crate::model::SyncError;
 
 /// A peer pulls from us: the backup, the digests, and then its word on how it ended.
 pub(super) async fn serve_backup(session: &Session) -> Result<Outcome, SyncError> {
     let snapshot = tokio::select! {
         snapshot = offer(session) => snapshot?,
-        refused = refused_preview(session) => return refused,
+        ended = session.early_end() => return ended,
     };
     if session.verifies() {
         source::digests(session, &*snapshot).await?;
@@ -32,8 +33,10 @@ pub(super) async fn restore_upload(session: &Session) -> Result<Outcome, SyncErr
         return rows::restore(session, line, writer(session).await?, session.spool()?).await;
     }
     let line = session.looks_for_differences().then(|| Line::called(session, Talk::Delta));
-    let difference = target::difference(session, line).await?;
-    target::restore(session, session.spool()?, difference).await
+    match target::difference(session, line).await? {
+        ControlFlow::Continue(difference) => target::restore(session, session.spool()?, difference).await,
+        ControlFlow::Break(outcome) => Ok(outcome),
+    }
 }
 
 async fn offer(session: &Session) -> Result<Arc<dyn Snapshot>, SyncError> {
@@ -42,14 +45,6 @@ async fn offer(session: &Session) -> Result<Arc<dyn Snapshot>, SyncError> {
     }
     let line = session.looks_for_differences().then(|| Line::called(session, Talk::Delta));
     source::back_up(session, writer(session).await?, line).await
-}
-
-/// A preview can end before all has travelled: when it finds that a sync would be refused.
-async fn refused_preview(session: &Session) -> Result<Outcome, SyncError> {
-    match session.kind() {
-        Kind::Preview => session.peers_outcome().await,
-        Kind::Sync | Kind::Undo => std::future::pending().await,
-    }
 }
 
 /// Taken away, so that no byte of an upload comes between.

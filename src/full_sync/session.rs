@@ -298,6 +298,15 @@ impl Session {
         outcome.clone().ok_or_else(|| internal("a peer's end without an outcome"))
     }
 
+    /// A preview can end before all has travelled: when the target has found that a sync would be refused, or that
+    /// nothing can be counted yet.
+    pub(super) async fn early_end(&self) -> Result<Outcome, SyncError> {
+        match self.kind() {
+            Kind::Preview => self.peers_outcome().await,
+            Kind::Sync | Kind::Undo => std::future::pending().await,
+        }
+    }
+
     pub(super) fn silent_for(&self) -> Duration {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }

@@ -115,7 +115,7 @@ async fn what_would_refuse_a_sync_is_what_its_preview_says() {
         )
         .await;
     target.execute("create table a (id int primary key, name int)").await;
-    let (_north, south) = nodes(&source, &target).await;
+    let (north, south) = nodes(&source, &target).await;
 
     let seen = south.preview("pull", "north", &SyncOptions::default()).await;
 
@@ -127,6 +127,8 @@ async fn what_would_refuse_a_sync_is_what_its_preview_says() {
     for part in ["extra", "name", "public.b"] {
         assert!(said.contains(part), "`{part}` is not in: {said}");
     }
+    let pushed = north.preview("push", "south", &SyncOptions::default()).await;
+    assert_eq!((pushed.phase, pushed.preview.unwrap()), (Phase::Previewed, preview), "{:?}", pushed.error);
 }
 
 #[tokio::test]
