@@ -133,6 +133,10 @@ pub(crate) trait Database: Send + Sync {
     /// Adds what the target lacks, and commits that. Returns the statements.
     async fn add(&self, session: &SessionId, additions: &[Addition]) -> Result<Vec<String>, DatabaseError>;
 
+    /// The statements that `add` would run.
+    async fn to_add(&self, session: &SessionId, additions: &[Addition])
+    -> Result<Vec<String>, DatabaseError>;
+
     /// The statements that would make the tables of `making`, tried and taken back.
     async fn rehearse(&self, session: &SessionId, making: &Making) -> Result<Vec<String>, DatabaseError>;
 

@@ -51,6 +51,28 @@ pub(super) async fn look(
     Ok(ended(preview))
 }
 
+/// Nothing can be counted before what the target lacks is there: `added` are the statements that would add it.
+pub(super) async fn uncounted(
+    session: &Session,
+    plan: &Plan,
+    added: Vec<String>,
+) -> Result<Outcome, SyncError> {
+    let made = session.node.database.rehearse(&session.id, &plan.making).await?;
+    let added = PreviewFinding {
+        text:
+            "The sync first adds columns or labels that the target lacks, and keeps them even if it fails. \
+               Rows can be counted when they are there. Added, by these statements:"
+                .to_owned(),
+        statements: shown(added),
+        ..PreviewFinding::default()
+    };
+    let others = making(&plan.making, made).chain(plan.notes.iter().map(|note| warning(note)));
+    let preview = Preview { findings: std::iter::once(added).chain(others).collect(), ..Preview::default() };
+    let message =
+        "Nothing was written. A sync would first add what the target lacks; until then nothing is counted.";
+    Ok(Outcome { preview: Some(preview), ..Outcome::new(Phase::Previewed, message.to_owned()) })
+}
+
 /// What would refuse a sync is what a preview is for; any other failure is its own.
 pub(super) fn blocked(error: SyncError) -> Result<Outcome, SyncError> {
     match error.code {

@@ -1,5 +1,6 @@
 //! Pull: the peer's rows come here. The five steps overlap: what has arrived is staged while the rest is still read.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -25,7 +26,10 @@ pub(super) async fn pull(session: &Session, client: &Client) -> Result<Outcome, 
         return rows::restore(session, Line::calling(session, client, Talk::Rows), writer, spool).await;
     }
     let line = session.looks_for_differences().then(|| Line::calling(session, client, Talk::Delta));
-    let difference = target::difference(session, line).await?;
+    let difference = match target::difference(session, line).await? {
+        ControlFlow::Continue(difference) => difference,
+        ControlFlow::Break(outcome) => return Ok(outcome),
+    };
     let transfer =
         async { download(session, client, writer).await.map_err(|error| error.at(Step::Transfer)) };
     let ((), outcome) = tokio::try_join!(transfer, target::restore(session, spool, difference))?;

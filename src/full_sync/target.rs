@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::mem::take;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::additive;
@@ -24,14 +25,14 @@ const SHOWN: usize = 100;
 /// Rows that were left out are kept for a week where nothing else is said.
 const QUARANTINE_US: i64 = 7 * undo::DAY_US;
 
-/// What differs, when the nodes have looked for it and it is worth it.
+/// What differs, when the nodes have looked for it and it is worth it. A preview can end with that.
 pub(super) async fn difference(
     session: &Session,
     line: Option<Line<'_>>,
-) -> Result<Option<Difference>, SyncError> {
+) -> Result<ControlFlow<Outcome, Option<Difference>>, SyncError> {
     match line {
         Some(line) => delta::find(session, line).await,
-        None => Ok(None),
+        None => Ok(ControlFlow::Continue(None)),
     }
 }
 
@@ -54,8 +55,10 @@ pub(super) async fn restore(
             let source = restore::described(&manifest).map_err(at(Step::Convert))?;
             let target = database.catalog().await.map_err(at(Step::Convert))?;
             let target = additive::catalog(session, &source, sections, target);
-            let target = target.await.map_err(at(Step::Convert))?;
-            (source, target)
+            match target.await.map_err(at(Step::Convert))? {
+                ControlFlow::Continue(target) => (source, target),
+                ControlFlow::Break(outcome) => return Ok(outcome),
+            }
         }
     };
     let mut plan = restore::plan(&source, sections, &target, &options).map_err(at(Step::Convert))?;

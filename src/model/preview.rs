@@ -54,6 +54,11 @@ impl Preview {
         self.findings.iter().any(|finding| finding.blocks)
     }
 
+    /// False when it has ended before anything was counted.
+    pub fn is_counted(&self) -> bool {
+        !self.tables.is_empty()
+    }
+
     pub fn sum(&self, of: impl Fn(&TablePreview) -> u64) -> u64 {
         self.tables.iter().map(of).sum()
     }

@@ -95,18 +95,20 @@ pub(crate) fn plan(
     Ok(Plan { incoming, order: order.tables, skipped: source.skipped.clone(), notes, making })
 }
 
-/// What the target must get before rows of the source can come, when nothing else stands in the way.
+/// What the target must get before rows of the source can come, and the plan for it with that, when nothing else stands
+/// in the way. None when it lacks nothing.
 pub(crate) fn lacking(
     source: &Catalog,
     sections: &[Section],
     target: &Catalog,
     options: &SyncOptions,
-) -> Result<Vec<Addition>, RestoreError> {
+) -> Result<Option<(Vec<Addition>, Plan)>, RestoreError> {
     let additions = additions(source, target);
-    if !additions.is_empty() {
-        plan(source, sections, &with_added(target, &additions), options)?;
+    if additions.is_empty() {
+        return Ok(None);
     }
-    Ok(additions)
+    let plan = plan(source, sections, &with_added(target, &additions), options)?;
+    Ok(Some((additions, plan)))
 }
 
 /// The source's catalog.

@@ -169,3 +169,43 @@ async fn what_would_be_made_on_the_target_is_shown_as_the_statements_that_make_i
     let statements = &many.findings[0].statements;
     assert!(statements.len() == 101 && statements[100].contains("and 25 more"), "{statements:?}");
 }
+
+#[tokio::test]
+async fn what_would_be_added_first_is_shown_and_does_not_stand_in_the_way() {
+    let (source, target) = support::databases("empty", "empty").await;
+    source
+        .execute("create type mood as enum ('glad', 'sad'); create table place (id int primary key, mood mood, size int); insert into place values (1, 'sad', 7)")
+        .await;
+    target
+        .execute("create type mood as enum ('glad'); create table place (id int primary key, mood mood); insert into place values (2)")
+        .await;
+    let (north, mut south) = nodes(&source, &target).await;
+    south.terminate().await;
+    south.set("TANDEM_ALLOW_INITIALISE", "true");
+    south.start().await;
+    let before = Written::of(&target).await;
+    let options = SyncOptions { additive: true, ..SyncOptions::default() };
+
+    for method in ["auto", "backup", "rows"] {
+        for (node, action, peer) in [(&south, "pull", "north"), (&north, "push", "south")] {
+            let seen = node.preview_by(method, action, peer, &options).await;
+
+            assert_eq!(seen.phase, Phase::Previewed, "{method} {action}: {seen:#?}");
+            let preview = seen.preview.unwrap();
+            assert!(!preview.is_blocked() && !preview.is_counted(), "{preview:#?}");
+            let statements = preview.findings[0].statements.join("\n");
+            assert_says(
+                &statements,
+                &[
+                    r#"alter type "public"."mood" add value E'sad' after E'glad';"#,
+                    r#"alter table "public"."place" add column "size" integer;"#,
+                ],
+            );
+        }
+    }
+
+    assert_eq!(before.until(&Written::of(&target).await), [].into());
+    assert_eq!(south.sync("pull", "north", &options).await.phase, Phase::Verified);
+    let counted = south.preview("pull", "north", &options).await.preview.unwrap();
+    assert_eq!((counted.is_counted(), sums(&counted)), (true, (0, 0, 0)));
+}

@@ -60,7 +60,7 @@ fn preview(preview: &Preview) -> String {
             out += &format!("    {statement}\n");
         }
     }
-    if !preview.is_blocked() {
+    if preview.is_counted() && !preview.is_blocked() {
         out += &format!(
             "A sync would send about {} and take about {}.\n",
             text::bytes(preview.bytes),

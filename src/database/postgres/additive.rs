@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnection;
 use super::super::DatabaseError;
 use super::error::doing;
 use super::initialise::define;
+use super::preflight;
 use crate::catalog::Addition;
 use crate::sql::{Ident, Literal, Sql, sql};
 
@@ -15,14 +16,36 @@ pub(super) async fn add(
     connection: &mut PgConnection,
     additions: &[Addition],
 ) -> Result<Vec<String>, DatabaseError> {
+    let statements = statements(connection, additions).await?;
     let mut transaction = connection.begin().await.map_err(doing("open a transaction"))?;
-    let mut statements = Vec::with_capacity(additions.len());
-    for addition in additions {
-        let (what, statement) = statement(&mut transaction, addition).await?;
-        statements.push(statement.as_str().to_owned());
+    let mut added = Vec::with_capacity(statements.len());
+    for (what, statement) in statements {
+        added.push(statement.as_str().to_owned());
         sqlx::query(statement.into_query()).execute(&mut *transaction).await.map_err(doing(what))?;
     }
     transaction.commit().await.map_err(doing("commit what was added"))?;
+    Ok(added)
+}
+
+/// What `add` runs, which is not tried: that would lock the tables against everybody.
+pub(super) async fn to_add(
+    connection: &mut PgConnection,
+    additions: &[Addition],
+) -> Result<Vec<String>, DatabaseError> {
+    let statements = statements(connection, additions).await?;
+    Ok(statements.into_iter().map(|(_, statement)| statement.as_str().to_owned()).collect())
+}
+
+/// Each with what it does. None depends on one before it.
+async fn statements(
+    connection: &mut PgConnection,
+    additions: &[Addition],
+) -> Result<Vec<(String, Sql)>, DatabaseError> {
+    preflight::demand_add(connection, additions).await?;
+    let mut statements = Vec::with_capacity(additions.len());
+    for addition in additions {
+        statements.push(statement(connection, addition).await?);
+    }
     Ok(statements)
 }
 

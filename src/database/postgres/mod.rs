@@ -207,6 +207,17 @@ impl Database for Postgres {
         Ok(added)
     }
 
+    async fn to_add(
+        &self,
+        session: &SessionId,
+        additions: &[Addition],
+    ) -> Result<Vec<String>, DatabaseError> {
+        let mut connection = self.connector.open(session).await?;
+        let statements = additive::to_add(&mut connection, additions).await?;
+        connection.close().await.map_err(doing("close a connection"))?;
+        Ok(statements)
+    }
+
     async fn rehearse(&self, session: &SessionId, making: &Making) -> Result<Vec<String>, DatabaseError> {
         if making.is_empty() {
             return Ok(Vec::new());

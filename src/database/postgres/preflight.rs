@@ -6,9 +6,9 @@ use sqlx::postgres::{PgConnection, PgRow};
 use super::super::DatabaseError;
 use super::error::doing;
 use super::sequences;
-use crate::catalog::TableName;
+use crate::catalog::{Addition, TableName};
 use crate::model::text;
-use crate::sql::{Ident, Sql, sql};
+use crate::sql::{Ident, Sql, quoted, sql};
 
 /// Whoever reads must see every table whole: a table without SELECT would be missing, one behind a policy short.
 pub(super) async fn demand_read(
@@ -67,6 +67,43 @@ pub(super) async fn demand_make(
         missing.grant("CREATE ON SCHEMA", &sql("{}", &[&Ident(&schema)]));
     }
     missing.demand("make tables in")
+}
+
+/// Only who owns a table or a type adds to it.
+pub(super) async fn demand_add(
+    connection: &mut PgConnection,
+    additions: &[Addition],
+) -> Result<(), DatabaseError> {
+    let mut missing = Missing::of(connection).await?;
+    let (mut tables, mut kinds) = (Vec::new(), Vec::new());
+    for addition in additions {
+        match addition {
+            Addition::Column { table, .. } => tables.push(quoted(table)),
+            Addition::Label { kind, .. } => kinds.push(quoted(kind)),
+        }
+    }
+    let rows = sqlx::query(
+        "select kind || ' ' || name as name, pg_get_userbyid(owner)::text as owner
+         from (select 'table' as kind, u.name, c.relowner as owner
+               from unnest($1::text[]) u(name) join pg_class c on c.oid = u.name::regclass
+               union
+               select 'type', u.name, t.typowner
+               from unnest($2::text[]) u(name) join pg_type t on t.oid = u.name::regtype) a
+         where not pg_has_role(owner, 'usage')
+         order by kind, a.name",
+    )
+    .bind(tables)
+    .bind(kinds)
+    .fetch_all(connection)
+    .await
+    .map_err(doing("read the rights"))?;
+    for row in rows {
+        missing.texts.push(format!("the owner's rights on {}", row.get::<String, _>("name")));
+        let owner = row.get::<String, _>("owner");
+        let grant = sql("GRANT {} TO {};", &[&Ident(&owner), &Ident(&missing.role)]);
+        missing.remedies.push(grant.as_str().to_owned());
+    }
+    missing.demand("add to")
 }
 
 /// What this role may not do, and the statements that would allow it.

@@ -1,10 +1,12 @@
 //! The target's part of a delta: finds out what it lacks, and proves that what came makes it whole.
 
+use std::ops::ControlFlow;
+
 use futures::TryFutureExt;
 
 use super::super::additive;
 use super::super::line::Line;
-use super::super::session::Session;
+use super::super::session::{Outcome, Session};
 use super::message::{Ask, Offer};
 use super::narrow::{differing, narrow, share};
 use crate::archive::hex;
@@ -35,11 +37,11 @@ pub(in super::super) struct Difference {
     pub(in super::super) bytes: u64,
 }
 
-/// Asks the source until it is known what is lacking here. None when a whole backup comes.
+/// Asks the source until it is known what is lacking here. None when a whole backup comes; a preview can end with that.
 pub(in super::super) async fn find(
     session: &Session,
     mut line: Line<'_>,
-) -> Result<Option<Difference>, SyncError> {
+) -> Result<ControlFlow<Outcome, Option<Difference>>, SyncError> {
     let progress = &session.progress;
     let scope = &progress.status().options.scope;
     progress.enter(Step::Convert, "Compares both databases");
@@ -55,7 +57,10 @@ pub(in super::super) async fn find(
     let source = Catalog::read(&source).map_err(|cause| line.nonsense(&cause))?;
     // Refuses what cannot be synced before anything is read.
     let sections = backup::sections(&source);
-    let catalog = additive::catalog(session, &source, &sections, catalog).await.map_err(at_convert)?;
+    let catalog = match additive::catalog(session, &source, &sections, catalog).await.map_err(at_convert)? {
+        ControlFlow::Continue(catalog) => catalog,
+        ControlFlow::Break(outcome) => return Ok(ControlFlow::Break(outcome)),
+    };
     let options = progress.status().options;
     let plan = restore::plan(&source, &sections, &catalog, &options).map_err(at_convert)?;
     let names: Vec<TableName> = plan.incoming.iter().map(|incoming| incoming.table.name.clone()).collect();
@@ -134,14 +139,15 @@ pub(in super::super) async fn find(
                 "Auto took delta: both sides hold data, and only the rows that differ travel".to_owned();
         }
     });
-    Ok(Some(Difference { parts, source, catalog, readings: ours, equal, bytes: line.bytes() }))
+    let bytes = line.bytes();
+    Ok(ControlFlow::Continue(Some(Difference { parts, source, catalog, readings: ours, equal, bytes })))
 }
 
 async fn everything(
     session: &Session,
     mut line: Line<'_>,
     reason: &str,
-) -> Result<Option<Difference>, SyncError> {
+) -> Result<ControlFlow<Outcome, Option<Difference>>, SyncError> {
     line.say(&Ask::Everything(reason.to_owned())).await?;
     if line.calls() {
         let Offer::Ready = line.hear().await? else { return Err(out_of_order(&line)) };
@@ -150,7 +156,7 @@ async fn everything(
         status.method = Method::Backup;
         status.reason = reason.to_owned();
     });
-    Ok(None)
+    Ok(ControlFlow::Continue(None))
 }
 
 pub(super) fn out_of_order(line: &Line<'_>) -> SyncError {

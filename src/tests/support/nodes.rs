@@ -206,8 +206,18 @@ impl Node {
 
     /// Looks at what a sync would do.
     pub(crate) async fn preview(&self, action: &str, peer: &str, options: &SyncOptions) -> SyncStatus {
-        let body = json!({"request": {"action": action, "peer": peer, "options": options}});
-        let (code, answer) = self.post("/api/admin/sync/preview", &body).await;
+        self.preview_by("auto", action, peer, options).await
+    }
+
+    pub(crate) async fn preview_by(
+        &self,
+        method: &str,
+        action: &str,
+        peer: &str,
+        options: &SyncOptions,
+    ) -> SyncStatus {
+        let request = json!({"action": action, "peer": peer, "method": method, "options": options});
+        let (code, answer) = self.post("/api/admin/sync/preview", &json!({"request": request})).await;
         assert_eq!(code, StatusCode::OK, "{answer}");
         self.until(answer["session_id"].as_str().unwrap(), |status| status.phase.is_final()).await
     }

@@ -24,7 +24,7 @@ pub fn found(status: &SyncStatus) -> AnyView {
 }
 
 fn whole(preview: &Preview, status: &SyncStatus, names: (&str, &str)) -> AnyView {
-    let is_counted = !preview.tables.is_empty();
+    let is_counted = preview.is_counted();
     view! {
         {findings::blocks(preview, names.1)}
         {is_counted.then(|| sums(preview, names))}
