@@ -18,16 +18,6 @@ pub enum Addition {
     },
 }
 
-/// `column public.place.note`, `label late of public.mood`
-impl std::fmt::Display for Addition {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Addition::Column { table, column, .. } => write!(f, "column {table}.{}", column.name),
-            Addition::Label { printed, label, .. } => write!(f, "label {label} of {printed}"),
-        }
-    }
-}
-
 /// What `source` has more than `target` in tables and enums that both have.
 pub fn additions(source: &Catalog, target: &Catalog) -> Vec<Addition> {
     let mut found = Vec::new();
