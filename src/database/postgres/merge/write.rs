@@ -123,7 +123,8 @@ impl PostgresMerge {
                 insert = images.inserting(index, target, &insert);
             }
             // A trigger can have kept some from coming back: the comparison of all rows finds that.
-            written.inserted = self.write(index, "insert", insert).await?.saturating_sub(moved - back);
+            written.inserted =
+                self.write(index, "insert", insert).await?.saturating_sub(moved.saturating_sub(back));
         }
         self.remember(index, false, written.updated + written.inserted);
         Ok(written)
