@@ -13,6 +13,7 @@ use super::{contact, preview};
 use crate::catalog::TableName;
 use crate::clock::now_us;
 use crate::model::{Code, Kind, LogLevel, Phase, StepState, SyncError, SyncStatus};
+use crate::store::Commit;
 
 const SHOW: Duration = Duration::from_millis(100);
 const SAVE: Duration = Duration::from_secs(5);
@@ -156,14 +157,14 @@ async fn settle(session: &Session, outcome: Result<Outcome, SyncError>) -> Resul
     let Err(error) = outcome else {
         return outcome;
     };
-    match session.node.store.is_committed(&session.id).await {
-        Ok(true) => {
-            let status = session.progress.status();
-            let message = format!("Committed, not verified: {}", error.message);
+    match session.node.store.commit(&session.id).await {
+        Ok(Some(Commit { result, .. })) => {
+            let outstanding = Commit::outstanding(session.kind());
+            let message = format!("Committed, but not brought to its end: {} {outstanding}", error.message);
             session.progress.say(LogLevel::Warn, error.step, &message);
-            Ok(Outcome { result: status.result, ..Outcome::new(Phase::Completed, message) })
+            Ok(Outcome { result, ..Outcome::new(Phase::Completed, message) })
         }
-        Ok(false) => Err(error),
+        Ok(None) => Err(error),
         Err(unknown) => Err(SyncError {
             hint: format!(
                 "{} Whether the rows were committed is not known ({unknown}): compare the databases.",

@@ -99,7 +99,6 @@ pub(super) async fn restore(
         isolate: options.row_errors == RowErrors::Isolate,
         undo,
         quarantine_until_us: now_us() + QUARANTINE_US,
-        markers: vec![Store::mark_committed(&session.id, session.fence)],
     };
     let set_aside = merge.sets_aside();
     if set_aside && !plan.making.is_empty() {
@@ -137,9 +136,11 @@ pub(super) async fn restore(
         return preview::look(session, &plan, made, staged, &equal).await;
     }
     progress.enter(Step::Restore, "One transaction: only rows that differ are written");
-    let merged = restore::merge(&plan, &mut staged, merge, progress).await.map_err(at(Step::Restore))?;
-    let mut result = result(&plan, &merged, &staged, &equal);
+    let written = restore::merge(&plan, &mut staged, merge, progress).await.map_err(at(Step::Restore))?;
+    let mut result = result(&plan, &written.merged, &staged, &equal);
     result.part = options.scope.describe();
+    let marker = Store::mark_committed(&session.id, session.fence, &result);
+    let merged = written.commit(vec![marker]).await.map_err(at(Step::Restore))?;
     progress.done(Step::Restore, "Committed");
     progress.info(
         Step::Restore,

@@ -1,6 +1,7 @@
 //! Takes a committed sync back: the rows that it replaced come from this very database, so no peer has a part in it.
 
 use super::session::{Outcome, Session};
+use super::target::at;
 use crate::catalog::{Making, parents_first};
 use crate::clock::now_us;
 use crate::database::Undoing;
@@ -80,21 +81,9 @@ pub(super) async fn undo(session: &Session, undone: SyncStatus, force: bool) -> 
         isolate: false,
         undo: limits(session),
         quarantine_until_us: 0,
-        markers: vec![
-            Store::mark_committed(&session.id, session.fence),
-            Store::mark_undone(&SyncStatus {
-                phase: Phase::Undone,
-                undo: Some(session.id.clone()),
-                message: format!("Undone by {}.", progress.status().started_by),
-                ..undone
-            }),
-        ],
     };
-    let merged = restore::merge(&plan, &mut staged, options, progress)
-        .await
-        .map_err(|error| SyncError::from(error).at(Step::Restore))?;
-    progress.done(Step::Restore, "Committed");
-
+    let written = restore::merge(&plan, &mut staged, options, progress).await.map_err(at(Step::Restore))?;
+    let merged = &written.merged;
     let result = SyncResult {
         inserted: merged.sum(|counts| counts.inserted),
         updated: merged.sum(|counts| counts.updated),
@@ -116,6 +105,17 @@ pub(super) async fn undo(session: &Session, undone: SyncStatus, force: bool) -> 
         undo_until_us: merged.undo_until_us,
         part: None,
     };
+    let markers = vec![
+        Store::mark_committed(&session.id, session.fence, &result),
+        Store::mark_undone(&SyncStatus {
+            phase: Phase::Undone,
+            undo: Some(session.id.clone()),
+            message: format!("Undone by {}.", progress.status().started_by),
+            ..undone
+        }),
+    ];
+    written.commit(markers).await.map_err(at(Step::Restore))?;
+    progress.done(Step::Restore, "Committed");
     let names: Vec<_> = tables.into_iter().map(|table| table.name).collect();
     let (stale, _) = node.database.analyzable(&names).await?;
     progress.done(Step::Verify, "Every row was compared before the commit");

@@ -10,7 +10,6 @@ use crate::database::{DatabaseError, Incoming, Kept, LeftOut, Merge, Statement};
 use crate::model::{ConflictPolicy, DeletePolicy, SessionId, Step, TableState, text};
 use crate::progress::Progress;
 
-#[derive(Clone)]
 pub(crate) struct Options {
     pub session: SessionId,
     pub deletes: DeletePolicy,
@@ -21,8 +20,6 @@ pub(crate) struct Options {
     pub undo: Option<(i64, u64)>,
     /// Rows that are left out are kept until then when nothing else is.
     pub quarantine_until_us: i64,
-    /// Each commits with the rows, and must write exactly one row, or another process has taken over.
-    pub markers: Vec<Statement>,
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +30,12 @@ pub(crate) struct Merged {
     pub undo_until_us: Option<i64>,
     /// One for each table, when rows may be left out.
     pub left_out: Vec<LeftOuts>,
+}
+
+/// Everything is written and proven; only the commit is left.
+pub(crate) struct Uncommitted {
+    pub merged: Merged,
+    transaction: Box<dyn Merge>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -75,6 +78,19 @@ impl Merged {
     }
 }
 
+impl Uncommitted {
+    /// Commits the rows together with `markers`: each must write exactly one row, or another process has taken over.
+    pub(crate) async fn commit(mut self, markers: Vec<Statement>) -> Result<Merged, RestoreError> {
+        for marker in markers {
+            if self.transaction.execute(marker).await? != 1 {
+                return Err(RestoreError::Superseded);
+            }
+        }
+        self.transaction.commit().await?;
+        Ok(self.merged)
+    }
+}
+
 /// Writes what differs, in one transaction. Where rows may be left out and the target refuses some, it is tried again
 /// without them; otherwise a refusal is the end, and says as much as can be found out.
 pub(crate) async fn merge(
@@ -82,9 +98,9 @@ pub(crate) async fn merge(
     staged: &mut Staged,
     options: Options,
     progress: &Progress,
-) -> Result<Merged, RestoreError> {
+) -> Result<Uncommitted, RestoreError> {
     for _ in 0..ROUNDS {
-        let refused = match attempt(plan, staged, options.clone(), progress).await {
+        let refused = match attempt(plan, staged, &options, progress).await {
             Err(error) if error.is_about_rows() => error,
             other => return other,
         };
@@ -125,14 +141,14 @@ async fn explained(plan: &Plan, staged: &mut Staged, error: RestoreError) -> Res
     }
 }
 
-/// Deletes (children first), updates and inserts (parents first), checks every foreign key and every row, commits.
+/// Deletes (children first), updates and inserts (parents first), checks every foreign key and every row.
 /// Whatever fails, the target is as it was.
 async fn attempt(
     plan: &Plan,
     staged: &mut Staged,
-    options: Options,
+    options: &Options,
     progress: &Progress,
-) -> Result<Merged, RestoreError> {
+) -> Result<Uncommitted, RestoreError> {
     let tables = plan.incoming.len();
     let mut transaction = staged.staging.begin().await?;
     progress.info(
@@ -147,7 +163,7 @@ async fn attempt(
         sums: &staged.sums,
         came: &staged.came,
         unfit: &staged.unfit,
-        options: &options,
+        options,
         progress,
         transaction: &mut *transaction,
         merged: Merged { tables: vec![Counts::default(); tables], ..Merged::default() },
@@ -162,13 +178,7 @@ async fn attempt(
     if let Some((until_us, most_bytes)) = options.undo {
         merged.undo_until_us = keep(&mut *transaction, until_us, most_bytes, progress).await?;
     }
-    for marker in options.markers {
-        if transaction.execute(marker).await? != 1 {
-            return Err(RestoreError::Superseded);
-        }
-    }
-    transaction.commit().await?;
-    Ok(merged)
+    Ok(Uncommitted { merged, transaction })
 }
 
 /// One attempt: the steps of the transaction.

@@ -8,6 +8,7 @@ mod sessions;
 use std::sync::Arc;
 
 use crate::database::{Database, DatabaseError};
+pub(crate) use sessions::Commit;
 
 /// The queries on the node's own tables.
 #[derive(Clone)]

@@ -5,8 +5,25 @@ use crate::clock::now_us;
 use crate::database::{Row, Statement};
 use crate::model::{
     Code, HistoryFilter, HistoryPage, Kind, LogLine, Phase, SessionDetail, SessionId, SessionSummary,
-    SyncError, SyncStatus,
+    SyncError, SyncResult, SyncStatus,
 };
+
+/// That the rows of a session are there, as their own transaction has written it down.
+pub(crate) struct Commit {
+    at_us: i64,
+    /// None of a session of a version that did not keep it.
+    pub result: Option<SyncResult>,
+}
+
+impl Commit {
+    /// What a session has not come to that ended after its commit.
+    pub(crate) fn outstanding(kind: Kind) -> &'static str {
+        match kind {
+            Kind::Undo => "Every row was compared before the commit.",
+            _ => "The comparison and the sequences are outstanding: start the sync again.",
+        }
+    }
+}
 
 impl Store {
     pub(crate) async fn open_session(&self, status: &SyncStatus) -> Result<(), StoreError> {
@@ -39,12 +56,15 @@ impl Store {
     }
 
     /// The marker that commits in the same transaction as the rows. Writes nothing when a newer claim exists.
-    pub(crate) fn mark_committed(session: &SessionId, fence: i64) -> Statement {
+    pub(crate) fn mark_committed(session: &SessionId, fence: i64, result: &SyncResult) -> Statement {
         Statement::new(
-            "update {t}session set committed_us = $2 where id = $1 and exists (select 1 from {t}fence where number = $3)",
+            "update {t}session
+             set committed_us = $2, result = $3
+             where id = $1 and exists (select 1 from {t}fence where number = $4)",
         )
         .bind(session.as_str())
         .bind(now_us())
+        .bind(to_json(result))
         .bind(fence)
     }
 
@@ -58,10 +78,12 @@ impl Store {
         .bind(to_json(status))
     }
 
-    pub(crate) async fn is_committed(&self, session: &SessionId) -> Result<bool, StoreError> {
-        let statement =
-            Statement::new("select committed_us from {t}session where id = $1").bind(session.as_str());
-        Ok(self.database.query(statement).await?.first().and_then(|row| row.integer(0)).is_some())
+    /// The commit of a session, if there was one.
+    pub(crate) async fn commit(&self, session: &SessionId) -> Result<Option<Commit>, StoreError> {
+        let statement = Statement::new("select committed_us, result from {t}session where id = $1")
+            .bind(session.as_str());
+        let rows = self.database.query(statement).await?;
+        Ok(rows.first().map(|row| commit(row, 0)).transpose()?.flatten())
     }
 
     pub(crate) async fn session(&self, session: &SessionId) -> Result<Option<SessionDetail>, StoreError> {
@@ -122,15 +144,20 @@ impl Store {
         Ok(HistoryPage { sessions, more, total: total.unsigned_abs() })
     }
 
-    /// Ends what a dead process left open: committed sessions are a success, all others are interrupted.
+    /// Ends what a dead process left open: committed sessions are a success, all others are interrupted. One that was
+    /// written down as failed while nobody could say whether it had committed is a success too.
     pub(crate) async fn close_orphans(&self) -> Result<Vec<SyncStatus>, StoreError> {
         let statement = Statement::new(
-            "select status, log, committed_us from {t}session where phase in ('running', 'cancelling') order by started_us",
+            "select status, log, committed_us, result
+             from {t}session
+             where phase in ('running', 'cancelling')
+                or (committed_us is not null and phase in ('failed', 'cancelled', 'interrupted'))
+             order by started_us",
         );
         let mut closed = Vec::new();
         for row in self.database.query(statement).await? {
             let (mut status, log) = (status(&row, 0)?, read::<Vec<LogLine>>(row.text(1), "a log")?);
-            end_orphan(&mut status, row.integer(2));
+            end_orphan(&mut status, commit(&row, 2)?);
             self.save_session(&status, &log).await?;
             closed.push(status);
         }
@@ -138,19 +165,33 @@ impl Store {
     }
 }
 
-fn end_orphan(status: &mut SyncStatus, committed_us: Option<i64>) {
-    status.finished_us = Some(committed_us.unwrap_or_else(now_us));
+fn end_orphan(status: &mut SyncStatus, commit: Option<Commit>) {
     status.eta_seconds = None;
     status.bytes_per_second = 0;
-    if committed_us.is_some() {
+    if let Some(Commit { at_us, result }) = commit {
+        status.finished_us = Some(at_us);
         status.phase = Phase::Completed;
-        status.message = "Committed; Tandem stopped before the comparison afterwards.".to_owned();
+        let outstanding = Commit::outstanding(status.kind);
+        status.message = format!("Committed; Tandem stopped before it was done. {outstanding}");
+        status.result = result;
+        status.error = None;
     } else {
+        status.finished_us = Some(now_us());
         status.phase = Phase::Interrupted;
         status.message = "Tandem stopped in the middle; the target is as it was.".to_owned();
         let error = SyncError::new(Code::Interrupted, "Tandem stopped while this sync was running.");
         status.error = Some(error.hint("Nothing was changed on the target. Start the sync again."));
     }
+}
+
+/// `committed_us` and `result`, from `index` on.
+fn commit(row: &Row, index: usize) -> Result<Option<Commit>, StoreError> {
+    let Some(at_us) = row.integer(index) else { return Ok(None) };
+    let result = match row.text(index + 1) {
+        "" => None,
+        text => Some(read(text, "a result")?),
+    };
+    Ok(Some(Commit { at_us, result }))
 }
 
 fn status(row: &Row, index: usize) -> Result<SyncStatus, StoreError> {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in what it stands on too")]
 
 mod additive;
+mod after_commit;
 mod archive;
 mod cluster;
 mod delta;

@@ -46,13 +46,25 @@ pub(crate) async fn cluster() -> &'static Cluster {
 /// An empty database on a server that has room for few locks: 10 x (30 + 22) = 520.
 pub(crate) async fn cramped_database() -> Database {
     static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
-    let options = ClusterOptions {
-        purpose: Purpose::Test,
-        settings: &["max_locks_per_transaction=10", "max_connections=30"],
-        ..ClusterOptions::default()
-    };
-    let cluster = CLUSTER.get_or_init(async || Cluster::start(options.clone()).await.unwrap()).await;
-    let name = fresh_name("cramped");
+    let settings = &["max_locks_per_transaction=10", "max_connections=30"];
+    special_database("cramped", &CLUSTER, settings).await
+}
+
+/// An empty database on a server that has a standby to wait for which never comes: a transaction that sets
+/// `synchronous_commit` hangs in its commit, on the disk already and seen by nobody.
+pub(crate) async fn standby_database() -> Database {
+    static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
+    special_database("standby", &CLUSTER, &["synchronous_standby_names=nobody"]).await
+}
+
+async fn special_database(
+    kind: &str,
+    cluster: &'static OnceCell<Cluster>,
+    settings: &'static [&'static str],
+) -> Database {
+    let options = ClusterOptions { purpose: Purpose::Test, settings, ..ClusterOptions::default() };
+    let cluster = cluster.get_or_init(async || Cluster::start(options.clone()).await.unwrap()).await;
+    let name = fresh_name(kind);
     cluster.create_database(&name).await.unwrap();
     Database::new(cluster, cluster, "empty", name)
 }

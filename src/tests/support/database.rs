@@ -1,6 +1,7 @@
 //! One test's own database.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sqlx::postgres::Postgres;
 use sqlx::{AssertSqlSafe, Connection, Decode, PgConnection, Type};
@@ -94,6 +95,16 @@ impl Database {
         let value = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut connection).await.unwrap();
         connection.close().await.unwrap();
         value
+    }
+
+    /// Returns when a query says true.
+    pub(crate) async fn until(&self, sql: &str) {
+        let mut connection = self.connect().await;
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
+        while !sqlx::query_scalar::<_, bool>(AssertSqlSafe(sql)).fetch_one(&mut connection).await.unwrap() {
+            ticks.tick().await;
+        }
+        connection.close().await.unwrap();
     }
 
     /// Every definition, as pg_dump writes them.

@@ -17,7 +17,7 @@ mod versions;
 mod watcher;
 mod writes;
 
-pub(crate) use cluster::{cluster, cramped_database, database, database_with, databases};
+pub(crate) use cluster::{cluster, cramped_database, database, database_with, databases, standby_database};
 pub(crate) use contents::Contents;
 pub(crate) use database::Database;
 pub(crate) use nodes::{Node, StatusCode, nodes, nodes_as};

@@ -1,0 +1,145 @@
+//! What goes wrong after the rows are there: the session knows what it has written, and can be taken back.
+
+use tandem::model::{DeletePolicy, Kind, Phase, RowErrors, SyncOptions, SyncStatus};
+
+use crate::support::{self, Contents, Database, Node, nodes};
+
+/// Their server hangs in the commit of whatever marks a session as committed, when it is told to.
+struct Pair {
+    _source: Database,
+    target: Database,
+    _north: Node,
+    south: Node,
+    before: Contents,
+}
+
+const SCHEMA: &str = "create table thing (id serial primary key, name text unique, size int);";
+
+async fn pair() -> Pair {
+    let (source, target) = (support::database("empty").await, support::standby_database().await);
+    source
+        .execute(&format!(
+            "{SCHEMA} insert into thing (name, size) values ('a', 1), ('b', 2), ('c', 3), ('d', -1)"
+        ))
+        .await;
+    target
+        .execute(&format!(
+            "{SCHEMA} alter table thing add check (size > 0);
+             insert into thing values (1, 'old', 1), (2, 'b', 2), (77, 'own', 7)"
+        ))
+        .await;
+    let (north, south) = nodes(&source, &target).await;
+    let before = Contents::of(&target).await;
+    Pair { _source: source, target, _north: north, south, before }
+}
+
+impl Pair {
+    /// From now on a commit takes until its connection is ended; then the rows are there and nobody has said so.
+    async fn hold_commits(&self) {
+        self.target
+            .execute(
+                "create function hold() returns trigger language plpgsql as
+                     'begin perform set_config(''synchronous_commit'', ''on'', true); return null; end';
+                 create trigger hold after update of committed_us on tandem.session
+                     for each row execute function hold();
+                 alter table tandem.session enable always trigger hold",
+            )
+            .await;
+    }
+
+    async fn let_commits_go(&self) {
+        self.target.execute("drop trigger hold on tandem.session").await;
+    }
+
+    /// Starts a sync and returns when it is in its commit.
+    async fn committing(&self) -> String {
+        self.hold_commits().await;
+        let options = SyncOptions {
+            deletes: DeletePolicy::Mirror,
+            row_errors: RowErrors::Isolate,
+            ..SyncOptions::default()
+        };
+        let id = self.south.start_sync("pull", "north", &options).await.unwrap();
+        self.target.until(&format!("select exists ({COMMITTING})")).await;
+        id
+    }
+
+    async fn end_connection(&self) {
+        self.target.execute(&format!("select pg_terminate_backend(pid) from ({COMMITTING}) c")).await;
+    }
+
+    /// The session has all that it has written, and an undo brings everything back.
+    async fn assert_kept_and_undone(&self, ended: &SyncStatus) {
+        assert_eq!(ended.phase, Phase::Completed, "{ended:#?}");
+        assert!(ended.error.is_none() && ended.message.contains("sequences are outstanding"), "{ended:#?}");
+        let result = ended.result.as_ref().unwrap();
+        assert_eq!((result.inserted, result.updated, result.deleted, result.unchanged), (1, 1, 1, 1));
+        assert_eq!((result.set_aside, result.set_aside_rows[0].row.as_str()), (1, "id 4"));
+        assert_eq!(self.names().await, "a, b, c");
+        let (_, history) = self.south.get("/api/admin/sync/history").await;
+        assert_eq!(history["sessions"][0]["inserted"], 1, "{history}");
+
+        let undone = self.south.undo(&ended.session_id, false).await;
+
+        assert_eq!((undone.kind, undone.phase), (Kind::Undo, Phase::Verified), "{undone:#?}");
+        assert_eq!(self.before.until(&Contents::of(&self.target).await), [""; 0]);
+    }
+
+    async fn names(&self) -> String {
+        self.target.value("select string_agg(name, ', ' order by id) from thing").await
+    }
+}
+
+/// The connections that are in a commit.
+const COMMITTING: &str = "select pid from pg_stat_activity
+                          where wait_event = 'SyncRep' and datname = current_database()";
+
+#[tokio::test]
+async fn a_process_that_is_killed_after_the_commit_takes_neither_result_nor_undo_with_it() {
+    let mut pair = pair().await;
+    let id = pair.committing().await;
+
+    pair.south.kill().await;
+    pair.end_connection().await;
+    pair.south.start().await;
+
+    pair.let_commits_go().await;
+    let ended = pair.south.status(&id).await;
+    pair.assert_kept_and_undone(&ended).await;
+}
+
+#[tokio::test]
+async fn an_answer_to_the_commit_that_is_lost_loses_nothing_else() {
+    let pair = pair().await;
+    let id = pair.committing().await;
+
+    pair.end_connection().await;
+
+    let ended = pair.south.until(&id, |status| status.phase.is_final()).await;
+    pair.let_commits_go().await;
+    pair.assert_kept_and_undone(&ended).await;
+}
+
+#[tokio::test]
+async fn a_session_that_was_taken_for_failed_is_completed_when_its_commit_is_found() {
+    let mut pair = pair().await;
+    let id = pair.committing().await;
+    pair.end_connection().await;
+    pair.south.until(&id, |status| status.phase.is_final()).await;
+    pair.let_commits_go().await;
+    // As it is written down when the database does not even answer whether the rows are there.
+    pair.south.kill().await;
+    pair.target
+        .execute(
+            r#"update tandem.session
+               set phase = 'failed',
+                   status = (status::jsonb || '{"phase": "failed", "result": null,
+                             "error": {"code": "database_unavailable", "message": "gone", "hint": ""}}')::text"#,
+        )
+        .await;
+
+    pair.south.start().await;
+
+    let ended = pair.south.status(&id).await;
+    pair.assert_kept_and_undone(&ended).await;
+}
