@@ -118,6 +118,13 @@ pub(crate) trait Staging: Send {
     /// how many there are.
     async fn isolate(&mut self, order: &[usize], mirror: bool) -> Result<u64, DatabaseError>;
 
+    /// Those of the keys, as a preview names them, that no row of the table has, neither in the target nor staged.
+    async fn unknown(
+        &mut self,
+        table: &Table,
+        keys: &[Vec<String>],
+    ) -> Result<Vec<Vec<String>>, DatabaseError>;
+
     /// Keeps only the rows with these keys, as a preview names them, and stages what the target has under them and the
     /// source has not. For partial tables.
     async fn choose(&mut self, index: usize, keys: &[Vec<String>]) -> Result<(), DatabaseError>;

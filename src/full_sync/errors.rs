@@ -181,6 +181,8 @@ impl From<RestoreError> for SyncError {
             RestoreError::Rows { .. } => {
                 SyncError::new(Code::RowRefused, message).hint("Correct these rows on the source, then start the sync again.")
             }
+            RestoreError::Chosen { .. } => SyncError::new(Code::Refused, message)
+                .hint("Nothing was changed. Look at a new preview and choose from what it shows."),
             RestoreError::Conflicts { .. } => SyncError::new(Code::RowRefused, message).hint(
                 "Change one row of each pair, or choose what happens to conflicts: skip leaves the incoming row out, source lets it replace the target's, target lets its children reference the target's.",
             ),

@@ -126,7 +126,7 @@ pub(super) async fn restore(
         progress.info(Step::Convert, "What stays and what came add up to exactly what the source has");
     }
     if !options.rows.is_empty() {
-        restore::choose(&plan, &mut staged, &options.rows).await.map_err(at(Step::Convert))?;
+        restore::choose(&plan, &mut staged, &equal, &options.rows).await.map_err(at(Step::Convert))?;
     }
     let rows = text::counted(staged.totals.rows, "row", "rows");
     progress.done(Step::Convert, format!("{rows} staged and checked"));
@@ -250,13 +250,19 @@ fn outcome(result: SyncResult) -> Outcome {
                 text::repointed(*repointed)
             ),
         ),
-        Relation::Chosen { rows } => (
-            Phase::Verified,
-            format!(
-                "Verified: {} as on the source.",
-                text::counted(*rows, "chosen row is", "chosen rows are")
-            ),
-        ),
+        Relation::Chosen { rows } => {
+            let rows = text::counted(*rows, "chosen row is", "chosen rows are");
+            match result.set_aside {
+                0 => (Phase::Verified, format!("Verified: {rows} as on the source.")),
+                left_out => {
+                    let left_out = text::counted(left_out, "row was", "rows were");
+                    (
+                        Phase::Completed,
+                        format!("Committed: {rows} as on the source; {left_out} left out and listed."),
+                    )
+                }
+            }
+        }
         Relation::Restored => (Phase::Verified, "The rows are as they were before.".to_owned()),
     };
     // Views and the like hold no data of their own; what does belongs into the same sentence.

@@ -43,7 +43,10 @@ pub(super) async fn verify(
     }
 
     let comparison = compare::compare(&session.peer, &ours, &theirs);
-    result.relation = if chosen == 0 { found } else { Relation::Chosen { rows: chosen } };
+    // Neither those that were left out are as on the source, nor those that only the target has and keeps.
+    let own = |counts: &Counts| counts.target_only_hash.map_or(0, |_| counts.target_only);
+    let came = chosen.saturating_sub(result.set_aside + merged.sum(own));
+    result.relation = if chosen == 0 { found } else { Relation::Chosen { rows: came } };
     result.differing.clone_from(&comparison.differing);
     // What was found out about a part says nothing of the databases.
     if result.part.is_none() {

@@ -1,33 +1,47 @@
 //! Only some of the rows that differ, as somebody has chosen them in a preview.
 
 use super::{Plan, RestoreError, Staged};
+use crate::catalog::Table;
+use crate::compare::Stayed;
 use crate::model::ChosenRow;
 
-/// Drops every staged row that was not chosen.
+/// Drops every staged row that was not chosen. Refuses, with all of them, chosen rows that neither side has; `equal` are
+/// the tables of which nothing came, because nothing differs.
 pub(crate) async fn choose(
     plan: &Plan,
     staged: &mut Staged,
+    equal: &[Stayed],
     chosen: &[ChosenRow],
 ) -> Result<(), RestoreError> {
-    let names: Vec<String> = plan.incoming.iter().map(|incoming| incoming.table.name.display()).collect();
-    for row in chosen {
-        let Some(index) = names.iter().position(|name| *name == row.table) else { continue };
-        let key = plan.incoming[index].table.key();
-        if key.is_empty() || key.len() != row.key.len() {
-            return Err(RestoreError::Rows {
-                reasons: vec![format!(
-                    "a row of {} is named by ({}), its key is ({})",
-                    row.table,
-                    row.key.join(", "),
-                    key.join(", ")
-                )],
-            });
+    let incoming = plan.incoming.iter().map(|incoming| &incoming.table);
+    let tables: Vec<&Table> = incoming.chain(equal.iter().map(|((table, _), _)| table)).collect();
+    let names: Vec<String> = tables.iter().map(|table| table.name.display()).collect();
+    let unknown = chosen.iter().filter(|row| !names.contains(&row.table));
+    let mut reasons: Vec<String> =
+        unknown.map(|row| format!("no table {} is part of this sync", row.table)).collect();
+    let mut keys = vec![Vec::new(); tables.len()];
+    for ((table, name), keys) in tables.iter().zip(&names).zip(&mut keys) {
+        for row in chosen.iter().filter(|row| row.table == *name) {
+            let (named, key) = (row.key.join(", "), table.key());
+            if key.is_empty() || key.len() != row.key.len() {
+                reasons
+                    .push(format!("a row of {name} is named by ({named}), its key is ({})", key.join(", ")));
+            } else {
+                keys.push(row.key.clone());
+            }
+        }
+        if !keys.is_empty() {
+            let unknown = staged.staging.unknown(table, keys).await?;
+            reasons.extend(
+                unknown.iter().map(|key| format!("neither side has row ({}) of {name}", key.join(", "))),
+            );
         }
     }
-    for (index, name) in names.iter().enumerate() {
-        let keys = chosen.iter().filter(|row| row.table == *name);
-        let keys: Vec<Vec<String>> = keys.map(|row| row.key.clone()).collect();
-        staged.staging.choose(index, &keys).await?;
+    if !reasons.is_empty() {
+        return Err(RestoreError::Chosen { reasons });
+    }
+    for (index, keys) in keys.iter().take(plan.incoming.len()).enumerate() {
+        staged.staging.choose(index, keys).await?;
     }
     Ok(())
 }

@@ -36,6 +36,8 @@ pub enum RestoreError {
     Schema { reasons: Vec<String>, remedies: Vec<String> },
     #[error("rows were refused before anything was written: {}", text::few(reasons, "; "))]
     Rows { reasons: Vec<String> },
+    #[error("what was chosen is not there: {}", text::few(reasons, "; "))]
+    Chosen { reasons: Vec<String> },
     #[error("unique values are taken on the target: {}", text::few(reasons, "; "))]
     Conflicts { reasons: Vec<String> },
     #[error("foreign keys would lead nowhere: {}", text::few(reasons, "; "))]

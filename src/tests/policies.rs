@@ -1,7 +1,9 @@
 //! What an admin can choose about rows that cannot simply come in: conflicts, refused rows, chosen rows.
 
+mod chosen;
+
 use tandem::model::{
-    ChosenRow, Code, ConflictPolicy, DeletePolicy, Phase, Relation, RowErrors, SyncOptions, SyncStatus,
+    Code, ConflictPolicy, DeletePolicy, Phase, Relation, RowErrors, SyncOptions, SyncStatus,
 };
 
 use crate::support::{self, Contents, Database, Node, Written, nodes};
@@ -336,31 +338,4 @@ async fn keys_that_come_twice_are_all_left_out() {
     assert_eq!(status.result.unwrap().set_aside, 3);
     let rows: String = to.value("select string_agg(id || name, ', ' order by id) from thing").await;
     assert_eq!(rows, "1old, 2c");
-}
-
-#[tokio::test]
-async fn only_the_chosen_rows_are_synced() {
-    let schema = "create table thing (id int, part text, name text, primary key (id, part)); create table other (id int primary key)";
-    for method in ["auto", "delta", "backup"] {
-        let pair = pair(
-            schema,
-            "insert into thing values (1, 'a', 'new'), (2, 'a', 'new'), (3, 'a', 'new'), (4, 'a', 'new'); insert into other values (1)",
-            "insert into thing values (1, 'a', 'old'), (2, 'a', 'old'), (8, 'a', 'own'), (9, 'a', 'own')",
-        )
-        .await;
-        let row =
-            |id: &str| ChosenRow { table: "thing".to_owned(), key: vec![id.to_owned(), "a".to_owned()] };
-        let rows = vec![row("1"), row("3"), row("9")];
-        let options = SyncOptions { rows, deletes: DeletePolicy::Mirror, ..SyncOptions::default() };
-
-        let status = pair.pull(method, &options).await;
-
-        assert_eq!(status.phase, Phase::Verified, "{status:#?}");
-        let result = status.result.clone().unwrap();
-        assert_eq!((result.inserted, result.updated, result.deleted), (1, 1, 1));
-        assert_eq!(result.relation, Relation::Chosen { rows: 3 });
-        assert_eq!(pair.text("select id || name from thing").await, "1new, 2old, 3new, 8own");
-        assert_eq!(pair.target.value::<i64>("select count(*) from other").await, 0);
-        pair.undo(&status).await;
-    }
 }

@@ -5,8 +5,34 @@ use sqlx::postgres::PgConnection;
 use super::super::DatabaseError;
 use super::error::doing;
 use super::set_aside::of;
-use super::statements::Target;
-use crate::sql::{Ident, join, names, sql};
+use super::statements::{Target, relation};
+use crate::catalog::Table;
+use crate::sql::{Ident, Sql, join, names, sql};
+
+/// The keys that neither the table has nor what is staged for it.
+pub(super) async fn unknown(
+    connection: &mut PgConnection,
+    table: &Table,
+    staged: Option<&Target>,
+    keys: &[Vec<String>],
+) -> Result<Vec<Vec<String>>, DatabaseError> {
+    let relations = [relation(&table.name, table.partitioned)];
+    let relations = relations.into_iter().chain(staged.map(Target::stage_relation));
+    let there = relations.map(|relation| {
+        sql("except select {} from {} t where {}", &[&key_of(table, "t"), &relation, &is_one_of(table, "t")])
+    });
+    let statement = sql(
+        "select k.key::text from (select jsonb_array_elements($1::jsonb) as key {}) k order by k.key",
+        &[&join(" ", there)],
+    );
+    let unknown: Vec<String> = sqlx::query_scalar(statement.into_query())
+        .bind(json(keys))
+        .fetch_all(connection)
+        .await
+        .map_err(doing(format!("look for chosen rows of {}", table.name)))?;
+    let read = |key: &String| serde_json::from_str(key).expect("it is one of the keys that we have sent");
+    Ok(unknown.iter().map(read).collect())
+}
 
 /// Keeps the staged rows with these keys; target rows with one of them that the source does not have count as outdated.
 pub(super) async fn rows(
@@ -20,12 +46,7 @@ pub(super) async fn rows(
         let statement = sql("truncate {}, {}", &[&target.stage, outdated]);
         return sqlx::query(statement.into_query()).execute(connection).await.map(|_| ()).map_err(what());
     }
-    let chosen = serde_json::to_string(keys).expect("texts have a JSON form");
-    let key = |alias: &'static str| {
-        let alias = sql(alias, &[]);
-        let texts = target.table.key().iter().map(|column| sql("{}.{}::text", &[&alias, &Ident(column)]));
-        sql("jsonb_build_array({}) in (select jsonb_array_elements($1::jsonb))", &[&join(", ", texts)])
-    };
+    let key = |alias| is_one_of(&target.table, alias);
     // What the source has must not count as outdated, so this comes before its rows go.
     let refill = sql(
         "with other as (delete from {})
@@ -43,7 +64,27 @@ pub(super) async fn rows(
     );
     let drop_others = sql("delete from {} s where not {}", &[&target.stage, &key("s")]);
     for statement in [refill, drop_others] {
-        sqlx::query(statement.into_query()).bind(&chosen).execute(&mut *connection).await.map_err(what())?;
+        sqlx::query(statement.into_query())
+            .bind(json(keys))
+            .execute(&mut *connection)
+            .await
+            .map_err(what())?;
     }
     Ok(())
+}
+
+/// The key of the row as a preview names it: the texts of its values.
+fn key_of(table: &Table, alias: &'static str) -> Sql {
+    let alias = sql(alias, &[]);
+    let texts = table.key().iter().map(|column| sql("{}.{}::text", &[&alias, &Ident(column)]));
+    sql("jsonb_build_array({})", &[&join(", ", texts)])
+}
+
+/// The condition that the row has one of the keys in `$1`.
+fn is_one_of(table: &Table, alias: &'static str) -> Sql {
+    sql("{} in (select jsonb_array_elements($1::jsonb))", &[&key_of(table, alias)])
+}
+
+fn json(keys: &[Vec<String>]) -> String {
+    serde_json::to_string(keys).expect("texts have a JSON form")
 }

@@ -15,7 +15,7 @@ use super::merge::{PostgresMerge, run};
 use super::stages::{self, Staged, prefix};
 use super::statements::Target;
 use super::{choose, conflicts, isolate, locks, preflight, preview, set_aside};
-use crate::catalog::{Making, TableName};
+use crate::catalog::{Making, Table, TableName};
 use crate::model::{SessionId, TablePreview};
 use crate::sql::{Ident, join, names, quoted, sql};
 
@@ -295,6 +295,16 @@ impl Staging for PostgresStaging {
         // Another transaction is begun for what is left.
         self.merge = None;
         Ok(refused)
+    }
+
+    async fn unknown(
+        &mut self,
+        table: &Table,
+        keys: &[Vec<String>],
+    ) -> Result<Vec<Vec<String>>, DatabaseError> {
+        let merge = self.merge().await?;
+        let staged = merge.targets.iter().find(|target| target.table.name == table.name);
+        choose::unknown(&mut merge.connection, table, staged, keys).await
     }
 
     async fn choose(&mut self, index: usize, keys: &[Vec<String>]) -> Result<(), DatabaseError> {
