@@ -30,6 +30,15 @@ pub(crate) struct Usage {
     pub set_aside: bool,
 }
 
+/// The rows of the target that the source does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Surplus {
+    /// They are staged. What came is not all that the source has.
+    Known,
+    /// They are those whose keys have not come.
+    Sought,
+}
+
 /// An incoming row that was left out.
 #[derive(Debug, Clone)]
 pub(crate) struct LeftOut {
@@ -125,9 +134,13 @@ pub(crate) trait Staging: Send {
         keys: &[Vec<String>],
     ) -> Result<Vec<Vec<String>>, DatabaseError>;
 
-    /// Keeps only the rows with these keys, as a preview names them, and stages what the target has under them and the
-    /// source has not. For partial tables.
-    async fn choose(&mut self, index: usize, keys: &[Vec<String>]) -> Result<(), DatabaseError>;
+    /// Keeps only the rows with these keys, as a preview names them, and of the outdated ones too. For partial tables.
+    async fn choose(
+        &mut self,
+        index: usize,
+        keys: &[Vec<String>],
+        surplus: Surplus,
+    ) -> Result<(), DatabaseError>;
 
     /// The first rows that meet a unique value of another row of the target, as sentences.
     async fn conflicts(&mut self, order: &[usize]) -> Result<Vec<String>, DatabaseError>;

@@ -126,7 +126,9 @@ pub(super) async fn restore(
         progress.info(Step::Convert, "What stays and what came add up to exactly what the source has");
     }
     if !options.rows.is_empty() {
-        restore::choose(&plan, &mut staged, &equal, &options.rows).await.map_err(at(Step::Convert))?;
+        restore::choose(&plan, &mut staged, (stays.as_ref(), &equal), &options.rows)
+            .await
+            .map_err(at(Step::Convert))?;
     }
     let rows = text::counted(staged.totals.rows, "row", "rows");
     progress.done(Step::Convert, format!("{rows} staged and checked"));

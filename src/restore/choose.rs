@@ -1,16 +1,17 @@
 //! Only some of the rows that differ, as somebody has chosen them in a preview.
 
-use super::{Plan, RestoreError, Staged};
+use super::{Plan, RestoreError, Staged, Stays};
 use crate::catalog::Table;
 use crate::compare::Stayed;
+use crate::database::Surplus;
 use crate::model::ChosenRow;
 
-/// Drops every staged row that was not chosen. Refuses, with all of them, chosen rows that neither side has; `equal` are
-/// the tables of which nothing came, because nothing differs.
+/// Drops every staged row that was not chosen. Refuses, with all of them, chosen rows that neither side has. After a
+/// delta it is known what `stays`, and the `equal` tables are those of which nothing came.
 pub(crate) async fn choose(
     plan: &Plan,
     staged: &mut Staged,
-    equal: &[Stayed],
+    (stays, equal): (Option<&Stays>, &[Stayed]),
     chosen: &[ChosenRow],
 ) -> Result<(), RestoreError> {
     let incoming = plan.incoming.iter().map(|incoming| &incoming.table);
@@ -41,7 +42,9 @@ pub(crate) async fn choose(
         return Err(RestoreError::Chosen { reasons });
     }
     for (index, keys) in keys.iter().take(plan.incoming.len()).enumerate() {
-        staged.staging.choose(index, keys).await?;
+        let is_part = stays.is_some_and(|stays| stays.tables[index].is_some());
+        let surplus = if is_part { Surplus::Known } else { Surplus::Sought };
+        staged.staging.choose(index, keys, surplus).await?;
     }
     Ok(())
 }

@@ -2,11 +2,11 @@
 
 use sqlx::postgres::PgConnection;
 
-use super::super::DatabaseError;
+use super::super::{DatabaseError, Surplus};
 use super::error::doing;
 use super::set_aside::of;
 use super::statements::{Target, relation};
-use crate::catalog::Table;
+use crate::catalog::{Table, TableName};
 use crate::sql::{Ident, Sql, join, names, sql};
 
 /// The keys that neither the table has nor what is staged for it.
@@ -39,6 +39,7 @@ pub(super) async fn rows(
     connection: &mut PgConnection,
     target: &Target,
     keys: &[Vec<String>],
+    surplus: Surplus,
 ) -> Result<(), DatabaseError> {
     let Some(outdated) = &target.outdated else { return Ok(()) };
     let what = || doing(format!("choose rows of {}", target.table.name));
@@ -46,24 +47,25 @@ pub(super) async fn rows(
         let statement = sql("truncate {}, {}", &[&target.stage, outdated]);
         return sqlx::query(statement.into_query()).execute(connection).await.map(|_| ()).map_err(what());
     }
-    let key = |alias| is_one_of(&target.table, alias);
-    // What the source has must not count as outdated, so this comes before its rows go.
-    let refill = sql(
-        "with other as (delete from {})
-         insert into {} ({}) select {} from {} t where {} and not exists (select from {} s where {})",
-        &[
-            outdated,
-            outdated,
-            &names(&target.columns),
-            &of("t", &target.columns),
-            &target.relation(),
-            &key("t"),
-            &target.stage,
-            &target.same_key(),
-        ],
-    );
-    let drop_others = sql("delete from {} s where not {}", &[&target.stage, &key("s")]);
-    for statement in [refill, drop_others] {
+    let drop_others =
+        |rows: &TableName| sql("delete from {} s where not {}", &[rows, &is_one_of(&target.table, "s")]);
+    let outdated = match surplus {
+        Surplus::Known => drop_others(outdated),
+        // What the source has must not count as outdated, so this comes before its rows go.
+        Surplus::Sought => sql(
+            "insert into {} ({}) select {} from {} t where {} and not exists (select from {} s where {})",
+            &[
+                outdated,
+                &names(&target.columns),
+                &of("t", &target.columns),
+                &target.relation(),
+                &is_one_of(&target.table, "t"),
+                &target.stage,
+                &target.same_key(),
+            ],
+        ),
+    };
+    for statement in [outdated, drop_others(&target.stage)] {
         sqlx::query(statement.into_query())
             .bind(json(keys))
             .execute(&mut *connection)

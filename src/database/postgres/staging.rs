@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 
-use super::super::{DatabaseError, Incoming, Loader, Merge, Staging, Usage};
+use super::super::{DatabaseError, Incoming, Loader, Merge, Staging, Surplus, Usage};
 use super::connect::{Connector, SETTINGS, session_name};
 use super::error::doing;
 use super::fit::FitLoader;
@@ -307,9 +307,14 @@ impl Staging for PostgresStaging {
         choose::unknown(&mut merge.connection, table, staged, keys).await
     }
 
-    async fn choose(&mut self, index: usize, keys: &[Vec<String>]) -> Result<(), DatabaseError> {
+    async fn choose(
+        &mut self,
+        index: usize,
+        keys: &[Vec<String>],
+        surplus: Surplus,
+    ) -> Result<(), DatabaseError> {
         let merge = self.merge().await?;
-        choose::rows(&mut merge.connection, &merge.targets[index], keys).await
+        choose::rows(&mut merge.connection, &merge.targets[index], keys, surplus).await
     }
 
     async fn conflicts(&mut self, order: &[usize]) -> Result<Vec<String>, DatabaseError> {
