@@ -157,6 +157,53 @@ async fn rows_that_were_changed_since_are_listed_and_left_alone_unless_told_othe
 }
 
 #[tokio::test]
+async fn rows_without_a_key_that_were_changed_since_are_listed_too() {
+    let schema = "create table plain (name text)";
+    // Into an empty table, and beside rows of the target's own, of which one goes.
+    for (method, own) in [("backup", ""), ("backup", "own same"), ("delta", "own same")] {
+        let (source, target) = support::databases("empty", "empty").await;
+        let rows = |names: &str| {
+            format!("{schema}; insert into plain select unnest(string_to_array('{names}', ' '))")
+        };
+        source.execute(&rows("same came comes")).await;
+        target.execute(&rows(own)).await;
+        let (_north, south) = nodes(&source, &target).await;
+        let names = async || {
+            let names = "select coalesce(string_agg(name, ' ' order by name), '') from plain";
+            target.value::<String>(names).await
+        };
+        // What others have added beside, and what they have deleted, is no reason to list anything.
+        for change in ["insert into plain values ('since')", "delete from plain where name = 'came'"] {
+            let status = south.sync_by(method, "pull", "north", &mirror()).await;
+            assert_eq!(status.phase, Phase::Verified, "{status:#?}");
+            target.execute(change).await;
+            let undone = south.undo(&status.session_id, false).await;
+            assert_eq!(undone.phase, Phase::Verified, "{undone:#?}");
+            target.execute("delete from plain where name = 'since'").await;
+            assert_eq!(names().await, own);
+        }
+
+        // A transaction that began before the sync and has waited for it has an older number than the sync's own.
+        let mut other = target.connect().await;
+        for force in [false, true] {
+            sqlx::raw_sql("begin; select pg_current_xact_id()").execute(&mut other).await.unwrap();
+            let status = south.sync_by(method, "pull", "north", &mirror()).await;
+            assert_eq!(status.phase, Phase::Verified, "{status:#?}");
+            let change = "update plain set name = 'changed' where name = 'came'; commit";
+            sqlx::raw_sql(change).execute(&mut other).await.unwrap();
+
+            let undone = south.undo(&status.session_id, force).await;
+
+            assert_eq!(undone.phase, Phase::Completed, "{undone:#?}");
+            let result = undone.result.unwrap();
+            assert_eq!((result.set_aside, result.set_aside_rows[0].row.as_str()), (1, "(changed)"));
+            assert_eq!(names().await, format!("changed {own}").trim());
+            target.execute("delete from plain where name = 'changed'").await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_undone_is_refused_with_the_reason() {
     let synced = synced("chinook", "backup", &SyncOptions::default()).await;
     let Synced { target, north, south, status, .. } = &synced;

@@ -33,6 +33,9 @@ pub(super) struct Imaged {
     pub(super) key: Vec<String>,
     /// All that the transaction wrote was inserted, and no key of it was kept.
     pub(super) all_new: bool,
+    /// How many were inserted: without a key, that tells whether all are still as they came.
+    #[serde(default)]
+    pub(super) inserted: u64,
 }
 
 /// What becomes of a row.
@@ -160,8 +163,8 @@ impl Images {
             .await
             .map_err(what())?;
         sqlx::query(
-            "insert into tandem.undo (session, transaction, writers, until_us, tables)
-             values ($1, pg_current_xact_id()::text::bigint, $4, $2, $3)",
+            "insert into tandem.undo (session, transaction, since, writers, until_us, tables)
+             values ($1, pg_current_xact_id()::text::bigint, pg_snapshot_xmin(pg_current_snapshot())::xid::text, $4, $2, $3)",
         )
         .bind(self.session.as_str())
         .bind(until_us)

@@ -27,13 +27,15 @@ pub(super) struct Kept {
     images: TableName,
     /// The numbers that the transaction's rows carry.
     writers: String,
+    /// Whatever was written after it carries this number or a later one.
+    since: String,
     tables: BTreeMap<usize, Imaged>,
 }
 
 /// Finds what was kept.
 pub(super) async fn kept(pool: &PgPool, undone: &SessionId) -> Result<Kept, DatabaseError> {
     let row = sqlx::query(
-        "select tables, writers, pg_current_xact_id()::text::bigint - transaction < 2000000000 as is_young
+        "select tables, since, writers, pg_current_xact_id()::text::bigint - transaction < 2000000000 as is_young
          from tandem.undo
          where session = $1",
     )
@@ -51,7 +53,7 @@ pub(super) async fn kept(pool: &PgPool, undone: &SessionId) -> Result<Kept, Data
     }
     let tables = serde_json::from_str(row.get("tables"))
         .map_err(|cause| gone(&format!("cannot be read ({cause})")))?;
-    Ok(Kept { images: images::table(undone), writers: row.get("writers"), tables })
+    Ok(Kept { images: images::table(undone), writers: row.get("writers"), since: row.get("since"), tables })
 }
 
 /// The tables that were written to, as they are now; refuses when one of them cannot take its rows back.
@@ -88,7 +90,8 @@ pub(super) async fn stage(
         table.make_keys(&mut merge.connection).await?;
         table.bring_back(&mut merge.connection, force).await?;
         table.mark_inserted(&mut merge.connection, force).await?;
-        if !force {
+        // Without a key nobody can say which row to overwrite.
+        if !force || !table.has_key() {
             left_alone += table.left_alone(&mut merge.connection, &mut left_alone_rows).await?;
         }
         rows.push(table.rows_afterwards(&mut merge.connection).await?);
@@ -202,26 +205,7 @@ impl Table<'_> {
         connection: &mut PgConnection,
         shown: &mut Vec<SetAside>,
     ) -> Result<u64, DatabaseError> {
-        if !self.has_key() {
-            return Ok(0);
-        }
-        let image = |fate, reason: &'static str| {
-            sql(
-                "select {} as row, {} as reason from {} s where not ({})",
-                &[&self.key_text("s"), &sql(reason, &[]), &self.images(fate), &self.is_free(fate)],
-            )
-        };
-        let mut parts = vec![
-            image(Fate::Replaced, "'it was changed or deleted since the sync'"),
-            image(Fate::Deleted, "'a row with its key was added since the sync'"),
-        ];
-        let changed = sql("'it was changed or added since the sync'", &[]);
-        let which = if self.imaged.all_new { sql("true", &[]) } else { self.was_inserted() };
-        parts.push(sql(
-            "select {} as row, {} as reason from {} t where {} and not ({})",
-            &[&self.key_text("t"), &changed, &self.target.relation(), &which, &self.is_untouched()],
-        ));
-        let all = join(" union all ", parts);
+        let all = if self.has_key() { self.changed_by_key() } else { self.changed_without_key() };
         let rows = sqlx::query(
             sql("select row, reason, count(*) over () as found from ({}) a limit {}", &[&all, &SHOWN])
                 .into_query(),
@@ -238,6 +222,47 @@ impl Table<'_> {
             });
         }
         Ok(rows.first().map_or(0, |row| row.get::<i64, _>("found").unsigned_abs()))
+    }
+
+    /// The rows that were changed since, with the reason.
+    fn changed_by_key(&self) -> Sql {
+        let image = |fate, reason: &'static str| {
+            sql(
+                "select {} as row, {} as reason from {} s where not ({})",
+                &[&self.key_text("s"), &sql(reason, &[]), &self.images(fate), &self.is_free(fate)],
+            )
+        };
+        let mut parts = vec![
+            image(Fate::Replaced, "'it was changed or deleted since the sync'"),
+            image(Fate::Deleted, "'a row with its key was added since the sync'"),
+        ];
+        let changed = sql("'it was changed or added since the sync'", &[]);
+        let which = if self.imaged.all_new { sql("true", &[]) } else { self.was_inserted() };
+        parts.push(sql(
+            "select {} as row, {} as reason from {} t where {} and not ({})",
+            &[&self.key_text("t"), &changed, &self.target.relation(), &which, &self.is_untouched()],
+        ));
+        join(" union all ", parts)
+    }
+
+    /// The same without a key. Some of the inserted rows do not carry the number of the sync's transaction any more: any
+    /// row that was written since may be one of them.
+    fn changed_without_key(&self) -> Sql {
+        sql(
+            "select {} as row, 'it was changed or added since the sync' as reason
+             from {} t
+             where age(t.xmin) between 0 and age({}::text::xid) and not ({})
+               and (select count(*) from {} t where {}) < {}",
+            &[
+                &self.key_text("t"),
+                &self.target.relation(),
+                &Literal(&self.kept.since),
+                &self.is_untouched(),
+                &self.target.relation(),
+                &self.is_untouched(),
+                &i64::try_from(self.imaged.inserted).unwrap_or(i64::MAX),
+            ],
+        )
     }
 
     /// `id 7, part 2`

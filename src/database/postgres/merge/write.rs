@@ -82,7 +82,7 @@ impl PostgresMerge {
 
     pub(super) async fn write_rows(&mut self, index: usize, rows: u64) -> Result<Written, DatabaseError> {
         if let Some(&Some(inserted)) = self.direct.get(index) {
-            self.remember(index, true, inserted);
+            self.remember(index, true, 0, inserted);
             self.rebuild.put_back_indexes(&mut self.connection, &self.names[index]).await?;
             return Ok(Written { inserted, updated: 0 });
         }
@@ -91,7 +91,7 @@ impl PostgresMerge {
             let insert_all = statements::insert_all(&self.targets[index]);
             self.take_off_indexes(index, rows).await?;
             let inserted = self.write(index, "insert", insert_all).await?;
-            self.remember(index, true, inserted);
+            self.remember(index, true, 0, inserted);
             self.rebuild.put_back_indexes(&mut self.connection, &self.names[index]).await?;
             return Ok(Written { inserted, updated: 0 });
         }
@@ -126,7 +126,7 @@ impl PostgresMerge {
             written.inserted =
                 self.write(index, "insert", insert).await?.saturating_sub(moved.saturating_sub(back));
         }
-        self.remember(index, false, written.updated + written.inserted);
+        self.remember(index, false, written.updated, written.inserted);
         Ok(written)
     }
 
@@ -173,25 +173,27 @@ impl PostgresMerge {
         if rows > 0 && fate == Fate::Deleted {
             self.deleted.insert(index);
         }
-        self.remember(index, false, rows);
+        self.remember(index, false, rows, 0);
         Ok(rows)
     }
 
     /// Notes that any table may have been written to.
     pub(super) fn remember_all(&mut self) {
         for index in 0..self.targets.len() {
-            self.remember(index, false, 1);
+            self.remember(index, false, 1, 0);
         }
     }
 
-    /// Notes that `rows` of a table were written.
-    pub(super) fn remember(&mut self, index: usize, all_new: bool, rows: u64) {
-        if rows > 0 {
+    /// Notes that so many rows of a table were written.
+    fn remember(&mut self, index: usize, all_new: bool, replaced: u64, inserted: u64) {
+        if replaced + inserted > 0 {
             let target = &self.targets[index];
             let (table, columns) = (target.table.name.clone(), target.stored.clone());
             let key = target.table.key().to_vec();
-            let imaged = self.imaged.entry(index).or_insert(Imaged { table, columns, key, all_new });
+            let new = Imaged { table, columns, key, all_new, inserted: 0 };
+            let imaged = self.imaged.entry(index).or_insert(new);
             imaged.all_new |= all_new;
+            imaged.inserted += inserted;
         }
     }
 
