@@ -33,12 +33,16 @@ pub(super) fn refuse(undone: &SyncStatus) -> Result<(), SyncError> {
     if undone.phase == Phase::Undone {
         return refused("This session has been undone already.".to_owned(), "The undo itself can be undone.");
     }
-    let until = undone.result.as_ref().and_then(|result| result.undo_until_us);
-    match until {
-        Some(until) if undone.phase.is_committed() && until > now_us() => Ok(()),
-        Some(_) if undone.phase.is_committed() => refused(
+    let result = undone.result.as_ref().filter(|_| undone.phase.is_committed());
+    match result.map(|result| (result.undo_until_us, result.inserted + result.updated + result.deleted)) {
+        Some((Some(until), _)) if until > now_us() => Ok(()),
+        Some((Some(_), _)) => refused(
             "The rows that this session replaced are not kept any more.".to_owned(),
             "TANDEM_UNDO_DAYS says for how long they are.",
+        ),
+        Some((None, written)) if written > 0 => refused(
+            "The rows that this session replaced were not kept.".to_owned(),
+            "The option undo, TANDEM_UNDO_DAYS and TANDEM_UNDO_MB decide it; the session's log names a table that does not allow it.",
         ),
         _ => refused(
             "This session has nothing that could be undone.".to_owned(),

@@ -218,7 +218,7 @@ async fn what_cannot_be_undone_is_refused_with_the_reason() {
     target.execute("update artist set name = 'changed' where artist_id = 1").await;
     let without = SyncOptions { undo: false, ..SyncOptions::default() };
     let without = south.sync("pull", "north", &without).await;
-    assert!(south.start_undo(&without.session_id, false).await.is_err());
+    assert_not_kept(south, target, &without).await;
     // A session that is not there.
     let body = json!({"session_id": "00000000-0000-4000-8000-000000000000"});
     assert_eq!(south.post("/api/admin/sync/undo", &body).await.0, StatusCode::NOT_FOUND);
@@ -226,6 +226,82 @@ async fn what_cannot_be_undone_is_refused_with_the_reason() {
     assert_eq!(south.undo(&status.session_id, false).await.phase, Phase::Verified);
     let refused = south.start_undo(&status.session_id, false).await.unwrap_err();
     assert!(refused["error"]["message"].as_str().unwrap().contains("already"), "{refused}");
+}
+
+/// The sync has written, kept nothing for an undo, and says so.
+async fn assert_not_kept(south: &Node, target: &Database, status: &SyncStatus) {
+    assert_eq!(status.phase, Phase::Verified, "{status:#?}");
+    let result = status.result.as_ref().unwrap();
+    assert!(result.updated > 0 && result.undo_until_us.is_none(), "{result:?}");
+    let refused = south.start_undo(&status.session_id, false).await.unwrap_err();
+    assert!(refused["error"]["message"].as_str().unwrap().contains("were not kept"), "{refused}");
+    let images = format!(
+        "select count(*) from pg_class where relname like 'stage\\_%' or relname = 'undo_{}'",
+        status.session_id.short()
+    );
+    assert_eq!(target.value::<i64>(&images).await, 0);
+}
+
+fn warns(status: &SyncStatus, words: [&str; 2]) -> bool {
+    status.log.iter().any(|line| words.iter().all(|word| line.text.contains(word)))
+}
+
+#[tokio::test]
+async fn what_would_take_more_room_than_is_allowed_is_not_kept_and_the_sync_goes_on() {
+    let schema = "create table thing (id int primary key, name text)";
+    let (source, target) = support::databases("empty", "empty").await;
+    for (database, name) in [(&source, "new"), (&target, "old")] {
+        database
+            .execute(&format!(
+                "{schema}; insert into thing select n, repeat('{name}', 100) from generate_series(1, 5000) n"
+            ))
+            .await;
+    }
+    let (_north, mut south) = nodes(&source, &target).await;
+    south.terminate().await;
+    south.set("TANDEM_UNDO_MB", "1");
+    south.start().await;
+
+    let large = south.sync("pull", "north", &SyncOptions::default()).await;
+
+    assert!(warns(&large, ["cannot be undone", "TANDEM_UNDO_MB"]), "{large:#?}");
+    assert_not_kept(&south, &target, &large).await;
+    support::assert_same_rows(&source, &target).await;
+    // Little is kept as ever.
+    target.execute("update thing set name = 'old' where id = 1").await;
+    let small = south.sync("pull", "north", &SyncOptions::default()).await;
+    assert_eq!(south.undo(&small.session_id, false).await.phase, Phase::Verified);
+}
+
+#[tokio::test]
+async fn with_no_days_nothing_is_kept() {
+    let (source, target) = support::databases("chinook", "chinook").await;
+    let (_north, mut south) = nodes(&source, &target).await;
+    south.terminate().await;
+    south.set("TANDEM_UNDO_DAYS", "0");
+    south.start().await;
+    target.drift().await;
+
+    let status = south.sync("pull", "north", &SyncOptions::default()).await;
+
+    assert_not_kept(&south, &target, &status).await;
+}
+
+#[tokio::test]
+async fn a_rule_that_fires_all_the_same_makes_an_undo_impossible_and_the_sync_goes_on() {
+    let schema = "create table ruled (id int primary key, n int);
+                  create rule shadow as on update to ruled do also nothing;
+                  alter table ruled enable always rule shadow";
+    let (source, target) = support::databases("empty", "empty").await;
+    source.execute(&format!("{schema}; insert into ruled values (1, 1)")).await;
+    target.execute(&format!("{schema}; insert into ruled values (1, 2)")).await;
+    let (_north, south) = nodes(&source, &target).await;
+
+    let status = south.sync("pull", "north", &SyncOptions::default()).await;
+
+    assert!(warns(&status, ["cannot be undone", "ruled has a rule"]), "{status:#?}");
+    assert_not_kept(&south, &target, &status).await;
+    support::assert_same_rows(&source, &target).await;
 }
 
 #[tokio::test]
