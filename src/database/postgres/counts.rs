@@ -17,18 +17,18 @@ pub(super) fn unequal(target: &Target) -> Sql {
 /// The places of the staged rows that the target does not hold exactly so.
 pub(super) fn unlike(target: &Target) -> Sql {
     if target.key.is_empty() && target.outdated.is_some() {
-        return sql("select s.ctid::text from {} s", &[&target.stage]);
+        return sql("select s.ctid from {} s", &[&target.stage]);
     }
     if target.key.is_empty() {
         return sql(
-            "select s.place::text
+            "select s.place
              from (select s.ctid as place, {} as image, row_number() over (partition by {}) as copy from {} s) s
              left join (select {} as image, count(*) as held from {} t group by 1) t on t.image = s.image
              where s.copy > coalesce(t.held, 0)",
             &[&image("s", target), &image("s", target), &target.stage, &image("t", target), &target.relation()],
         );
     }
-    sql("select s.ctid::text from {}", &[&rows_unlike(target)])
+    sql("select s.ctid from {}", &[&rows_unlike(target)])
 }
 
 /// Counts the staged rows that the target does not hold exactly so.

@@ -61,7 +61,7 @@ async fn table(
 ) -> Result<Vec<Refused>, DatabaseError> {
     let Some(part) = Part::of(connection, live, target).await? else { return Ok(Vec::new()) };
     let refused = part.split(connection).await?;
-    run(connection, "try rows", "drop table pg_temp.tandem_part").await?;
+    run(connection, "try rows", "drop table pg_temp.tandem_part, pg_temp.tandem_unlike").await?;
     Ok(refused)
 }
 
@@ -69,7 +69,8 @@ async fn table(
 struct Part {
     target: Target,
     all: TableName,
-    places: Vec<String>,
+    /// So many rows are to be tried. Their places stand in a table, numbered from 1: of a first sync they are all rows.
+    rows: i64,
 }
 
 impl Part {
@@ -79,12 +80,17 @@ impl Part {
         live: &LiveKeys,
         target: &Target,
     ) -> Result<Option<Self>, DatabaseError> {
-        let what = || doing(format!("try rows of {}", target.table.name));
-        let rows = sqlx::query(counts::unlike(target).into_query())
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(what())?;
-        if rows.is_empty() {
+        run(
+            connection,
+            "try rows",
+            "create temporary table tandem_unlike (number bigint generated always as identity primary key, place tid)
+             on commit drop",
+        )
+        .await?;
+        let places = sql("insert into pg_temp.tandem_unlike (place) {}", &[&counts::unlike(target)]);
+        let rows = execute(connection, target, places).await?;
+        if rows == 0 {
+            run(connection, "try rows", "drop table pg_temp.tandem_unlike").await?;
             return Ok(None);
         }
         // Rows that trade unique values leave together, or each would meet the other's old value.
@@ -99,26 +105,27 @@ impl Part {
         execute(connection, target, statement).await?;
         let all = target.stage.clone();
         let target = Target { stage: TableName::new("pg_temp", "tandem_part"), ..target.clone() };
-        Ok(Some(Self { target, all, places: rows.iter().map(|row| row.get(0)).collect() }))
+        Ok(Some(Self { target, all, rows: i64::try_from(rows).unwrap_or(i64::MAX) }))
     }
 
     async fn split(&self, connection: &mut PgConnection) -> Result<Vec<Refused>, DatabaseError> {
-        let mut waiting = vec![&self.places[..]];
+        let mut waiting = vec![(1, self.rows + 1)];
         let mut refused = Vec::new();
-        while let Some(places) = waiting.pop() {
-            match self.write(connection, places).await {
+        while let Some((from, to)) = waiting.pop() {
+            match self.write(connection, from, to).await {
                 Ok(()) => {}
-                Err(error) => match (error.refusal()?, places) {
-                    ((sqlstate, reason), [place]) => {
-                        refused.push(Refused { place: place.clone(), sqlstate, reason });
+                Err(error) => match (error.refusal()?, to - from) {
+                    ((sqlstate, reason), 1) => {
+                        let place = self.place(connection, from).await?;
+                        refused.push(Refused { place, sqlstate, reason });
                         if refused.len() > MOST {
                             let table = self.target.table.name.clone();
                             return Err(DatabaseError::TooMany { table, most: MOST as u64 });
                         }
                     }
-                    (_, places) => {
-                        let (first, second) = places.split_at(places.len() / 2);
-                        waiting.extend([second, first]);
+                    (_, rows) => {
+                        let middle = from + rows / 2;
+                        waiting.extend([(middle, to), (from, middle)]);
                     }
                 },
             }
@@ -126,10 +133,18 @@ impl Part {
         Ok(refused)
     }
 
-    /// Writes the rows at these places; after a refusal it is as if nothing had been tried.
-    async fn write(&self, connection: &mut PgConnection, places: &[String]) -> Result<(), DatabaseError> {
+    async fn place(&self, connection: &mut PgConnection, number: i64) -> Result<String, DatabaseError> {
+        let place = sqlx::query_scalar("select place::text from pg_temp.tandem_unlike where number = $1")
+            .bind(number)
+            .fetch_one(connection)
+            .await;
+        place.map_err(doing(format!("try rows of {}", self.target.table.name)))
+    }
+
+    /// Writes the rows with these numbers, without the one at `to`; after a refusal it is as if nothing had been tried.
+    async fn write(&self, connection: &mut PgConnection, from: i64, to: i64) -> Result<(), DatabaseError> {
         run(connection, "try rows", "savepoint part").await?;
-        let written = self.write_rows(connection, places).await;
+        let written = self.write_rows(connection, from, to).await;
         if written.is_err() {
             run(connection, "try rows", "rollback to part").await?;
         }
@@ -140,15 +155,18 @@ impl Part {
     async fn write_rows(
         &self,
         connection: &mut PgConnection,
-        places: &[String],
+        from: i64,
+        to: i64,
     ) -> Result<(), DatabaseError> {
         let target = &self.target;
         let choose = sql(
-            "insert into {} select s.* from {} s where s.ctid = any($1::text[]::tid[])",
+            "insert into {} select s.* from {} s
+             where s.ctid = any(array(select place from pg_temp.tandem_unlike where number >= $1 and number < $2))",
             &[&target.stage, &self.all],
         );
         sqlx::query(choose.into_query())
-            .bind(places)
+            .bind(from)
+            .bind(to)
             .execute(&mut *connection)
             .await
             .map_err(doing(format!("try rows of {}", target.table.name)))?;
@@ -161,7 +179,7 @@ impl Part {
             execute(connection, target, statements::insert(target)).await?;
         }
         super::deferred::check(connection, target).await?;
-        execute(connection, target, sql("delete from {}", &[&target.stage])).await
+        execute(connection, target, sql("delete from {}", &[&target.stage])).await.map(|_| ())
     }
 }
 
@@ -197,7 +215,7 @@ async fn execute(
     connection: &mut PgConnection,
     target: &Target,
     statement: Sql,
-) -> Result<(), DatabaseError> {
+) -> Result<u64, DatabaseError> {
     let done = sqlx::query(statement.into_query()).execute(connection).await;
-    done.map(|_| ()).map_err(doing(format!("write rows of {}", target.table.name)))
+    done.map(|done| done.rows_affected()).map_err(doing(format!("write rows of {}", target.table.name)))
 }
