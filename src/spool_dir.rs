@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Check, CheckState};
+use crate::model::{Check, CheckState, text};
 
 pub(crate) fn path(data_dir: &Path) -> PathBuf {
     data_dir.join("spool")
@@ -27,15 +27,20 @@ pub(crate) async fn sweep(data_dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A file can be made there.
+/// A file can be made there, and how much more fits in.
 pub(crate) async fn check(data_dir: &Path) -> Check {
     let probe = path(data_dir).join("check.part");
     let tried = async {
         tokio::fs::write(&probe, b"tandem").await?;
-        tokio::fs::remove_file(&probe).await
+        tokio::fs::remove_file(&probe).await?;
+        let disk = rustix::fs::statvfs(data_dir)?;
+        io::Result::Ok(disk.f_bavail * disk.f_frsize)
     };
     let (state, text, fix) = match tried.await {
-        Ok(()) => (CheckState::Passed, format!("{} can be written to", data_dir.display()), String::new()),
+        Ok(free) => {
+            let text = format!("{} can be written to, {} are free", data_dir.display(), text::bytes(free));
+            (CheckState::Passed, text, String::new())
+        }
         Err(error) => (
             CheckState::Failed,
             format!("{}: {error}", data_dir.display()),

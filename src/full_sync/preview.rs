@@ -1,6 +1,7 @@
 //! A sync that stops before it writes: everything up to the transaction is real, so what it counts is what would happen.
 
 use super::session::{Outcome, Session};
+use super::undo;
 use crate::catalog::Making;
 use crate::compare::Stayed;
 use crate::model::{
@@ -42,13 +43,24 @@ pub(super) async fn look(
         rights: staged.staging.mode(),
         bytes: staged.totals.archive_bytes,
         tables,
-        about_ms: 0,
+        ..Preview::default()
     };
+    preview.space_bytes = space(&preview, &staged, undo::limits(session).is_some());
     preview.about_ms = progress.status().elapsed_ms + preview.sum(writing_ms);
     let met = preview.tables.iter().filter(|table| table.conflicts > 0);
     preview.findings.extend(met.map(|table| conflicts(table, &options)));
     progress.done(Step::Convert, "Counted");
     Ok(ended(preview))
+}
+
+/// A row takes about as many bytes as its text, in the staging table, in the table with its indexes twice, and once more
+/// where the row before is kept.
+fn space(preview: &Preview, staged: &Staged, keeps: bool) -> u64 {
+    let written = preview.sum(|table| 2 * (table.inserted + table.updated));
+    let kept = if keeps { preview.sum(|table| table.updated + table.deleted) } else { 0 };
+    let (bytes, rows) = (staged.totals.raw_bytes, staged.totals.rows.max(1));
+    let of_rows = u128::from(bytes) * u128::from(written + kept) / u128::from(rows);
+    bytes.saturating_add(u64::try_from(of_rows).unwrap_or(u64::MAX))
 }
 
 /// Nothing can be counted before what the target lacks is there: `added` are the statements that would add it.

@@ -42,8 +42,12 @@ pub struct Preview {
     pub checks: Vec<Check>,
     /// How triggers and foreign keys would be kept out of the way.
     pub rights: String,
-    /// What would travel.
+    /// What would travel, and lie in the data directories of both nodes while the sync runs.
     pub bytes: u64,
+    /// About how much larger the target's database would get: staged rows, the rows with their indexes, and what is kept
+    /// to take the sync back.
+    #[serde(default)]
+    pub space_bytes: u64,
     /// How long the sync would take, from how long the preview took.
     pub about_ms: u64,
 }

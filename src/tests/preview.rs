@@ -88,6 +88,9 @@ async fn a_preview_shows_the_first_rows_with_what_changes_and_which_are_newer() 
     assert_eq!((values, first.newer), (vec![("note", Some("y"), None)], false));
     assert!(row(Change::Update, "2").newer);
     assert_eq!(row(Change::Insert, "3").values.len(), 4);
+    let disk = preview.checks.iter().find(|check| check.name == "Data directory").unwrap();
+    assert!(disk.text.contains(" are free"), "{}", disk.text);
+    assert!(preview.space_bytes > 0);
     assert_eq!(row(Change::Keep, "9").values[1].before.as_deref(), Some("own"));
     let plain = preview.tables.iter().find(|table| table.name == "plain").unwrap();
     assert_eq!((plain.inserted, plain.target_only, plain.unchanged), (1, 1, 1));

@@ -62,9 +62,10 @@ fn preview(preview: &Preview) -> String {
     }
     if preview.is_counted() && !preview.is_blocked() {
         out += &format!(
-            "A sync would send about {} and take about {}.\n",
+            "A sync would send about {}, take about {} and need about {} in the target's database.\n",
             text::bytes(preview.bytes),
-            text::duration(preview.about_ms)
+            text::duration(preview.about_ms),
+            text::bytes(preview.space_bytes)
         );
     }
     out

@@ -99,6 +99,7 @@ fn expected(preview: &Preview) -> AnyView {
             <div class="panel__body">
                 <dl class="facts">
                     <dt>"On the way"</dt><dd>{format::bytes(preview.bytes).to_string()}</dd>
+                    <dt>"Space in the database"</dt><dd>{format!("about {}", format::bytes(preview.space_bytes))}</dd>
                     <dt>"Takes about"</dt><dd>{format::duration(preview.about_ms)}</dd>
                     {(!preview.rights.is_empty()).then(|| view! { <dt>"Triggers and keys"</dt><dd>{preview.rights.clone()}</dd> })}
                 </dl>
