@@ -17,6 +17,18 @@ pub(crate) struct Incoming {
     pub unique: bool,
     /// Not all of the source's rows come, only those that the target lacks.
     pub partial: bool,
+    pub stricter: Stricter,
+}
+
+/// What the target demands of a table's rows, and the source does not.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stricter {
+    /// Columns that hold a value.
+    pub values: Vec<String>,
+    /// Checks, as the database prints them.
+    pub checks: Vec<String>,
+    /// Names of foreign keys.
+    pub references: Vec<String>,
 }
 
 /// What the staged rows are for.
@@ -48,6 +60,20 @@ pub(crate) struct LeftOut {
     pub reason: String,
     /// The row as text.
     pub image: String,
+}
+
+/// Incoming rows of one table that the target would refuse.
+#[derive(Debug, Clone)]
+pub(crate) struct Foreseen {
+    /// As a preview names it.
+    pub table: String,
+    pub rows: u64,
+    /// `it contradicts the constraint place_size`
+    pub why: String,
+    /// The first of them, for people.
+    pub first: Vec<String>,
+    /// The rest comes in without them.
+    pub is_left_out: bool,
 }
 
 /// An undo as it is staged.
@@ -116,7 +142,18 @@ pub(crate) trait Staging: Send {
     /// What makes the staged rows unfit for the target, as sentences that name table and key columns.
     async fn refusals(&mut self) -> Result<Vec<String>, DatabaseError>;
 
-    /// Counts what a merge of table `index` would do to the `rows` of the source, and shows the first `most` rows of
+    /// Finds the staged rows that the target would refuse, without a lock on its tables, as far as its definitions tell.
+    /// `order` is parents first; with `mirror`, rows that only the target has go first. When a sync `leaves_out` such
+    /// rows, they are set aside already, so that a preview counts them as nothing else.
+    async fn foresee(
+        &mut self,
+        order: &[usize],
+        mirror: bool,
+        leaves_out: bool,
+    ) -> Result<Vec<Foreseen>, DatabaseError>;
+
+    /// Counts what a merge of table `index` would do to the `rows` of the source that fit in, those that were set aside
+    /// among them, with what can be deleted as `deleted`, and shows the first `most` rows of
     /// each kind. Nothing is written.
     async fn preview(&mut self, index: usize, rows: u64, most: u32) -> Result<TablePreview, DatabaseError>;
 

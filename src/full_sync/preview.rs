@@ -4,6 +4,7 @@ use super::session::{Outcome, Session};
 use super::undo;
 use crate::catalog::Making;
 use crate::compare::Stayed;
+use crate::database::Foreseen;
 use crate::model::{
     Code, ConflictPolicy, Phase, Preview, PreviewFinding, RowErrors, Step, SyncError, SyncOptions,
     TableDigest, TablePreview, text,
@@ -31,9 +32,9 @@ pub(super) async fn look(
     let (progress, node) = (&session.progress, &session.node);
     progress.enter(Step::Convert, "Counts what would be written");
     let options = progress.status().options;
-    let mut tables = restore::preview(plan, &mut staged, options.deletes, progress)
-        .await
-        .map_err(|error| SyncError::from(error).at(Step::Convert))?;
+    let isolate = options.row_errors == RowErrors::Isolate;
+    let previewed = restore::preview(plan, &mut staged, options.deletes, isolate, progress).await;
+    let (mut tables, foreseen) = previewed.map_err(|error| SyncError::from(error).at(Step::Convert))?;
     tables.extend(equal.iter().map(|(_, digest)| unchanged(digest)));
     let mut checks = node.database.checks().await;
     checks.push(spool_dir::check(&node.config.data_dir).await);
@@ -49,6 +50,7 @@ pub(super) async fn look(
     preview.about_ms = progress.status().elapsed_ms + preview.sum(writing_ms);
     let met = preview.tables.iter().filter(|table| table.conflicts > 0);
     preview.findings.extend(met.map(|table| conflicts(table, &options)));
+    preview.findings.extend(foreseen.iter().map(refused));
     progress.done(Step::Convert, "Counted");
     Ok(ended(preview))
 }
@@ -161,6 +163,24 @@ fn shown(mut statements: Vec<String>) -> Vec<String> {
         statements.push(format!("-- … and {} more, in the session's log.", text::count(others as u64)));
     }
     statements
+}
+
+fn refused(foreseen: &Foreseen) -> PreviewFinding {
+    let Foreseen { table, rows, why, first, is_left_out } = foreseen;
+    let verb = if *is_left_out { "left out" } else { "refused" };
+    let each = if *rows == 1 { "" } else { " each" };
+    let more = if *rows > first.len() as u64 { ", …" } else { "" };
+    let named = if first.is_empty() { String::new() } else { format!(": {}{more}", first.join("; ")) };
+    let remedy = "Change these rows on the source, or what the target demands, or leave them out (isolate).";
+    PreviewFinding {
+        blocks: !*is_left_out,
+        text: format!(
+            "{} of {table} would be {verb},{each} because {why}{named}.",
+            text::counted(*rows, "row", "rows")
+        ),
+        remedy: if *is_left_out { String::new() } else { remedy.to_owned() },
+        ..PreviewFinding::default()
+    }
 }
 
 /// What becomes of the rows that meet a taken value, as the options say.

@@ -1,12 +1,14 @@
 //! The source's manifest and the target's catalog -> what goes where, or every reason why it cannot.
 
+use std::collections::HashSet;
+
 use super::RestoreError;
 use crate::archive::{Manifest, Section};
 use crate::catalog::{
-    Addition, Catalog, Making, Severity, Table, additions, drift, drops, making, parents_first, takes,
-    with_added, with_made,
+    Addition, Catalog, ForeignKey, Making, Severity, Table, TableName, additions, drift, drops, making,
+    parents_first, takes, with_added, with_made,
 };
-use crate::database::Incoming;
+use crate::database::{Incoming, Stricter};
 use crate::model::{Skipped, SyncOptions};
 
 /// What will be restored.
@@ -50,6 +52,7 @@ pub(crate) fn plan(
         }
     }
     let mut incoming = Vec::with_capacity(sections.len());
+    let sent: HashSet<&TableName> = sections.iter().map(|section| &section.table).collect();
     for section in sections {
         if !takes(&options.scope, &section.table) {
             reasons.push(format!("Table {} was sent, but is not part of the scope.", section.table));
@@ -78,6 +81,7 @@ pub(crate) fn plan(
             columns: section.columns.clone(),
             unique: same_key(theirs.key()),
             partial: false,
+            stricter: stricter(table, theirs, section, &sent),
         });
     }
     if !reasons.is_empty() {
@@ -93,6 +97,26 @@ pub(crate) fn plan(
         ));
     }
     Ok(Plan { incoming, order: order.tables, skipped: source.skipped.clone(), notes, making })
+}
+
+fn stricter(ours: &Table, theirs: &Table, section: &Section, sent: &HashSet<&TableName>) -> Stricter {
+    let demands = |table: &Table, name: &String| table.column(name).is_some_and(|column| column.not_null);
+    let values = section.columns.iter().filter(|name| demands(ours, name) && !demands(theirs, name));
+    let checks = ours.checks.iter().filter(|check| !theirs.checks.contains(check));
+    let is_alike = |key: &ForeignKey, other: &ForeignKey| {
+        other.parent == key.parent
+            && other.columns == key.columns
+            && other.parent_columns == key.parent_columns
+            && !other.terms.special
+    };
+    let references = ours.foreign_keys.iter().filter(|key| {
+        !sent.contains(&key.parent) || !theirs.foreign_keys.iter().any(|other| is_alike(key, other))
+    });
+    Stricter {
+        values: values.cloned().collect(),
+        checks: checks.cloned().collect(),
+        references: references.map(|key| key.name.clone()).collect(),
+    }
 }
 
 /// What the target must get before rows of the source can come, and the plan for it with that, when nothing else stands
@@ -126,7 +150,6 @@ fn folds(table: &Table, column: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::TableName;
     use crate::model::Scope;
 
     #[test]

@@ -14,6 +14,7 @@ mod direct;
 mod error;
 mod export;
 mod fit;
+mod foresee;
 mod foreign_keys;
 mod images;
 mod initialise;

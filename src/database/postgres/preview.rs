@@ -7,7 +7,7 @@ use super::super::DatabaseError;
 use super::counts;
 use super::error::doing;
 use super::merge::SETTINGS;
-use super::statements::Target;
+use super::statements::{Target, deletable_rows};
 use super::uniques;
 use crate::catalog::Table;
 use crate::model::{Change, RowPreview, TablePreview, ValuePreview};
@@ -63,7 +63,8 @@ impl Look<'_> {
         let newer = newer_by.map_or(sql("false", &[]), |column| is_newer(column));
         let counted = self.one(counted(target, &newer)).await?;
         let count = |name: &str| counted.get::<i64, _>(name).unsigned_abs();
-        let (inserted, updated) = (count("inserted"), count("updated"));
+        let (inserted, updated, refused) = (count("inserted"), count("updated"), count("refused"));
+        let rows = rows.saturating_sub(refused);
         let mut preview = TablePreview {
             name: target.table.name.display(),
             key: target.table.key().to_vec(),
@@ -75,6 +76,11 @@ impl Look<'_> {
             newer_by: newer_by.cloned(),
             ..TablePreview::default()
         };
+        // The old version of a row that is left out is not the target's own.
+        preview.deleted = match refused {
+            0 => preview.target_only,
+            _ => self.count(counts::surplus(target)).await?,
+        };
         if preview.updated > 0 {
             let rows = self.updates(&newer).await?;
             preview.rows.extend(rows);
@@ -85,7 +91,7 @@ impl Look<'_> {
                 preview.rows.extend(self.whole_rows("s", Change::Insert, &rows).await?);
             }
             if preview.target_only > 0 {
-                preview.rows.extend(self.whole_rows("t", Change::Delete, &target.surplus_rows()).await?);
+                preview.rows.extend(self.whole_rows("t", Change::Delete, &deletable_rows(target)).await?);
                 for unique in uniques::of(self.connection, target).await? {
                     let met = unique.conflicts(target);
                     preview.conflicts += self.count(sql("select count(*) from {}", &[&met])).await?;
@@ -184,9 +190,13 @@ fn counted(target: &Target, newer: &Sql) -> Sql {
             &[newer, &counts::unequal(target)],
         ),
     };
+    let refused = match &target.refused {
+        Some(refused) => sql("select count(*) from {}", &[refused]),
+        None => sql("0::bigint", &[]),
+    };
     sql(
-        "select ({}) as inserted, ({}) as held, changed.* from ({}) changed",
-        &[&counts::lacking_count(target), &counts::row_count(target), &changed],
+        "select ({}) as inserted, ({}) as held, ({}) as refused, changed.* from ({}) changed",
+        &[&counts::lacking_count(target), &counts::row_count(target), &refused, &changed],
     )
 }
 

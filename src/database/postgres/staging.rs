@@ -5,10 +5,11 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 
-use super::super::{DatabaseError, Incoming, Loader, Merge, Staging, Surplus, Usage};
+use super::super::{DatabaseError, Foreseen, Incoming, Loader, Merge, Staging, Surplus, Usage};
 use super::connect::{Connector, SETTINGS, session_name};
 use super::error::doing;
 use super::fit::FitLoader;
+use super::foresee::Foresight;
 use super::images::Images;
 use super::load::{Ending, PooledLoader};
 use super::merge::{PostgresMerge, run};
@@ -270,6 +271,25 @@ impl Staging for PostgresStaging {
                     key.join(", ")
                 ));
             }
+        }
+        Ok(found)
+    }
+
+    async fn foresee(
+        &mut self,
+        order: &[usize],
+        mirror: bool,
+        leaves_out: bool,
+    ) -> Result<Vec<Foreseen>, DatabaseError> {
+        let mut connection = self.pool.acquire().await.map_err(doing("look at the staged rows"))?;
+        self.merge().await?;
+        let targets = self.merge.as_ref().map(|merge| &merge.targets[..]).unwrap_or_default();
+        let (connection, direct) = (&mut *connection, &self.direct[..]);
+        let mut foresight =
+            Foresight { connection, targets, direct, mirror, leaves_out, thinned: Vec::new() };
+        let mut found = Vec::new();
+        for &index in order.iter().filter(|&&index| !direct[index]) {
+            found.extend(foresight.of(index, &self.tables[index].incoming.stricter).await?);
         }
         Ok(found)
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{Row as _, query_scalar};
 
-use super::super::{DatabaseError, Incoming, Undoing};
+use super::super::{DatabaseError, Incoming, Stricter, Undoing};
 use super::counts;
 use super::error::doing;
 use super::images::{self, Fate, Imaged};
@@ -67,7 +67,13 @@ pub(super) fn incoming(catalog: &Catalog, kept: &Kept) -> Result<Vec<Incoming>, 
         if !imaged.columns.iter().all(|column| table.column(column).is_some_and(|column| !column.generated)) {
             return Err(changed());
         }
-        Ok(Incoming { table: table.clone(), columns: imaged.columns.clone(), unique: true, partial: true })
+        Ok(Incoming {
+            table: table.clone(),
+            columns: imaged.columns.clone(),
+            unique: true,
+            partial: true,
+            stricter: Stricter::default(),
+        })
     });
     incoming.collect()
 }

@@ -1,0 +1,279 @@
+//! Which staged rows will the target refuse? Asked of the rows where they wait, before any table is locked. What
+//! triggers refuse is known only when they fire.
+
+use sqlx::Row as _;
+use sqlx::postgres::{PgConnection, PgRow};
+
+use super::super::{DatabaseError, Foreseen, Stricter};
+use super::error::doing;
+use super::merge::{SETTINGS, run};
+use super::set_aside::{MOST, Refused};
+use super::statements::Target;
+use super::{counts, foreign_keys, set_aside};
+use crate::catalog::{ForeignKey, TableName};
+use crate::sql::{Definition, Ident, Sql, join, quoted, sql};
+
+/// Rows that are named.
+const SHOWN: i64 = 3;
+
+/// Something that the target demands of its rows.
+struct Rule {
+    /// Why a row is refused, for people: `it contradicts …`.
+    why: String,
+    sqlstate: &'static str,
+    /// The staged row `s` does not come in.
+    refuses: Sql,
+}
+
+pub(super) struct Foresight<'a> {
+    pub(super) connection: &'a mut PgConnection,
+    pub(super) targets: &'a [Target],
+    /// For each of them, whether it has no staging table.
+    pub(super) direct: &'a [bool],
+    /// Rows that only the target has go first.
+    pub(super) mirror: bool,
+    /// Refused rows are left out: they are set aside here already, so that they are counted as nothing else.
+    pub(super) leaves_out: bool,
+    /// Tables of which rows are left out: what points to these goes with them.
+    pub(super) thinned: Vec<TableName>,
+}
+
+impl Foresight<'_> {
+    /// Of the staged rows of table `index`; parents come before children.
+    pub(super) async fn of(
+        &mut self,
+        index: usize,
+        stricter: &Stricter,
+    ) -> Result<Vec<Foreseen>, DatabaseError> {
+        let target = &self.targets[index];
+        let mut found = Vec::new();
+        if !target.keys_are_unique {
+            found = left_out(self.connection, target).await?;
+        }
+        let mut rules = Vec::new();
+        if !stricter.values.is_empty() || !stricter.checks.is_empty() || target.table.partitioned {
+            rules.extend(stricter.values.iter().map(|column| must_hold(column)));
+            rules.extend(checks(self.connection, target, &stricter.checks).await?);
+            rules.extend(partitions(self.connection, target).await?);
+            if !rules.is_empty() {
+                rules = broken(self.connection, target, rules).await?;
+            }
+        }
+        rules.extend(self.references(target, stricter).await?);
+        let mut refused = Vec::new();
+        for rule in rules {
+            let (foreseen, places) = self.refused(target, &rule).await?;
+            if foreseen.rows > 0 {
+                found.push(foreseen);
+            }
+            let (sqlstate, reason) = (rule.sqlstate.to_owned(), rule.why);
+            refused.extend(places.into_iter().map(|place| Refused {
+                place,
+                sqlstate: sqlstate.clone(),
+                reason: reason.clone(),
+            }));
+        }
+        if refused.len() > MOST {
+            return Err(DatabaseError::TooMany { table: target.table.name.clone(), most: MOST as u64 });
+        }
+        set_aside::refuse(&mut *self.connection, target, &refused).await?;
+        if found.iter().any(|rows| rows.is_left_out) {
+            self.thinned.push(target.table.name.clone());
+        }
+        Ok(found)
+    }
+
+    /// Foreign keys that the source does not have alike, or whose parents are not all there any more.
+    async fn references(&mut self, target: &Target, stricter: &Stricter) -> Result<Vec<Rule>, DatabaseError> {
+        let table = &target.table;
+        let doubtful = |key: &&ForeignKey| {
+            let comes = key.columns.iter().all(|column| target.columns.contains(column));
+            comes && (stricter.references.contains(&key.name) || self.thinned.contains(&key.parent))
+        };
+        let doubtful: Vec<&str> =
+            table.foreign_keys.iter().filter(doubtful).map(|key| key.name.as_str()).collect();
+        if doubtful.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut keys = foreign_keys::from(self.connection, &table.name).await?;
+        keys.retain(|key| doubtful.contains(&key.name.as_str()) && key.is_readable && !key.is_period);
+        // Rows of a part that come in wait with those of the other parts.
+        keys.retain(|key| key.parent == key.parent_root);
+        Ok(keys.iter().map(|key| self.reference(key)).collect())
+    }
+
+    fn reference(&self, key: &foreign_keys::Key) -> Rule {
+        let mut refuses = sql(
+            "({}) and not exists (select from {} p where {})",
+            &[&key.is_set("s"), &key.parent_relation(), &key.met("p", "s")],
+        );
+        let place = self.targets.iter().position(|target| target.table.name == key.parent);
+        if let Some(place) = place.filter(|&place| !self.direct[place]) {
+            let parent = &self.targets[place];
+            let stays = parent.stays("p").filter(|_| self.mirror).unwrap_or_else(|| sql("true", &[]));
+            refuses = sql(
+                "({}) and not exists (select from {} p where {} and {})
+                 and not exists (select from {} q where {})",
+                &[
+                    &key.is_set("s"),
+                    &key.parent_relation(),
+                    &key.met("p", "s"),
+                    &stays,
+                    &parent.stage,
+                    &key.met("q", "s"),
+                ],
+            );
+        }
+        Rule {
+            why: format!("it points to a row that {} does not have ({})", key.parent.display(), key.name),
+            sqlstate: "23503",
+            refuses,
+        }
+    }
+
+    /// The rows that a merge would write and `rule` refuses, and, when they are to be left out, their places.
+    async fn refused(
+        &mut self,
+        target: &Target,
+        rule: &Rule,
+    ) -> Result<(Foreseen, Vec<String>), DatabaseError> {
+        let most = if self.leaves_out { MOST as i64 + 1 } else { 0 };
+        let statement = sql(
+            "with refused as (
+                 select s.ctid::text as place, {} as row from {} s where {} and s.ctid::text in ({})
+             )
+             select count(*), array(select row from refused limit {}), array(select place from refused limit {})
+             from refused",
+            &[
+                &counts::key_text(target, "s"),
+                &target.stage,
+                &rule.refuses,
+                &counts::unlike(target),
+                &SHOWN,
+                &most,
+            ],
+        );
+        let row = one(self.connection, target, statement).await?;
+        let rows = row.get::<i64, _>(0).unsigned_abs();
+        let table = target.table.name.display();
+        Ok((
+            Foreseen { table, rows, why: rule.why.clone(), first: row.get(1), is_left_out: self.leaves_out },
+            row.get(2),
+        ))
+    }
+}
+
+/// The rows that were set aside when they were staged, by the reason.
+async fn left_out(connection: &mut PgConnection, target: &Target) -> Result<Vec<Foreseen>, DatabaseError> {
+    let Some(refused) = &target.refused else { return Ok(Vec::new()) };
+    let statement = sql(
+        "select s.tandem_reason as why, count(*) as rows, (array_agg({}))[:{}] as first from {} s group by 1 order by 1",
+        &[&counts::key_text(target, "s"), &SHOWN, refused],
+    );
+    let found = sqlx::query(statement.into_query()).fetch_all(connection).await.map_err(failed(target))?;
+    let found = found.iter().map(|row| Foreseen {
+        table: target.table.name.display(),
+        rows: row.get::<i64, _>("rows").unsigned_abs(),
+        why: row.get("why"),
+        first: row.get("first"),
+        is_left_out: true,
+    });
+    Ok(found.collect())
+}
+
+/// Those of `rules` that refuse any staged row: seldom one does, and then the target's rows need not be read.
+async fn broken(
+    connection: &mut PgConnection,
+    target: &Target,
+    rules: Vec<Rule>,
+) -> Result<Vec<Rule>, DatabaseError> {
+    let any = rules.iter().map(|rule| sql("coalesce(bool_or({}), false)", &[&rule.refuses]));
+    let statement = sql("select array[{}]::bool[] from {} s", &[&join(", ", any), &target.stage]);
+    let is_broken: Vec<bool> = one(connection, target, statement).await?.get(0);
+    Ok(rules.into_iter().zip(is_broken).filter(|(_, is_broken)| *is_broken).map(|(rule, _)| rule).collect())
+}
+
+fn must_hold(column: &str) -> Rule {
+    Rule {
+        why: format!("its column {column} holds nothing, which the target does not allow"),
+        sqlstate: "23502",
+        // Not `is null`, which asks a composite value for its fields.
+        refuses: sql("s.{} is not distinct from null", &[&Ident(column)]),
+    }
+}
+
+/// The target's checks of these definitions, as far as all that they look at comes in.
+async fn checks(
+    connection: &mut PgConnection,
+    target: &Target,
+    definitions: &[String],
+) -> Result<Vec<Rule>, DatabaseError> {
+    if definitions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query(
+        r#"select k.conname::text as name, pg_get_expr(k.conbin, k.conrelid) as condition
+           from pg_constraint k
+           where k.conrelid = $1::regclass and k.contype = 'c' and pg_get_constraintdef(k.oid) = any($2)
+             -- conenforced: since PostgreSQL 18.
+             and coalesce((to_jsonb(k) ->> 'conenforced')::bool, true)
+             -- A number below 1 is the whole row, or something of the server's own.
+             and not exists (
+                 select from unnest(k.conkey) u(number)
+                 where not exists (select from pg_attribute a
+                                   where a.attrelid = k.conrelid and a.attnum = u.number and u.number > 0
+                                     and a.attname = any($3::text[]))
+             )
+           order by k.conname collate "C""#,
+    )
+    .bind(quoted(&target.table.name))
+    .bind(definitions)
+    .bind(&target.columns)
+    .fetch_all(connection)
+    .await
+    .map_err(failed(target))?;
+    let rule = |row: &PgRow| Rule {
+        why: format!("it contradicts the constraint {}", row.get::<String, _>("name")),
+        sqlstate: "23514",
+        refuses: sql("({}) is false", &[&Definition(row.get("condition"))]),
+    };
+    Ok(rows.iter().map(rule).collect())
+}
+
+/// No partition takes the row.
+async fn partitions(connection: &mut PgConnection, target: &Target) -> Result<Option<Rule>, DatabaseError> {
+    // The partition of a row whose columns do not all come in is not known.
+    if !target.table.partitioned || !target.is_whole() {
+        return Ok(None);
+    }
+    let bounds: Vec<Option<String>> = sqlx::query_scalar(
+        "select pg_get_partition_constraintdef(t.relid) from pg_partition_tree($1::regclass) t where t.isleaf",
+    )
+    .bind(quoted(&target.table.name))
+    .fetch_all(connection)
+    .await
+    .map_err(failed(target))?;
+    // A partition without bounds takes every row.
+    let bounds: Option<Vec<String>> = bounds.into_iter().collect();
+    Ok(bounds.map(|bounds| {
+        let bounds = bounds.into_iter().map(|bounds| sql("({}) is false", &[&Definition(bounds)]));
+        Rule {
+            why: "no partition of the target takes it".to_owned(),
+            sqlstate: "23514",
+            refuses: join(" and ", bounds.chain([sql("true", &[])])),
+        }
+    }))
+}
+
+/// A condition of the target's own may call a function: whatever that does, it writes nothing.
+async fn one(connection: &mut PgConnection, target: &Target, statement: Sql) -> Result<PgRow, DatabaseError> {
+    run(connection, "look at the staged rows", "begin transaction read only").await?;
+    run(connection, "look at the staged rows", SETTINGS).await?;
+    let row = sqlx::query(statement.into_query()).fetch_one(&mut *connection).await.map_err(failed(target));
+    run(connection, "look at the staged rows", "rollback").await?;
+    row
+}
+
+fn failed(target: &Target) -> impl FnOnce(sqlx::Error) -> DatabaseError {
+    doing(format!("look for rows of {} that would be refused", target.table.name))
+}
