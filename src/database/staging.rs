@@ -160,6 +160,9 @@ pub(crate) trait Staging: Send {
     /// How triggers and foreign keys will be kept out of the way, for people.
     fn mode(&self) -> String;
 
+    /// See `Merge::warnings`.
+    fn warnings(&self) -> Vec<String>;
+
     /// Finds the staged rows that the target refuses, by trying, and leaves them out. `order` is parents first. Returns
     /// how many there are.
     async fn isolate(&mut self, order: &[usize], mirror: bool) -> Result<u64, DatabaseError>;

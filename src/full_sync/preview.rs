@@ -51,6 +51,10 @@ pub(super) async fn look(
     let met = preview.tables.iter().filter(|table| table.conflicts > 0);
     preview.findings.extend(met.map(|table| conflicts(table, &options)));
     preview.findings.extend(foreseen.iter().map(refused));
+    let warnings = staged.staging.warnings();
+    if !warnings.is_empty() {
+        preview.findings.push(warning(&text::few(&warnings, "\n")));
+    }
     progress.done(Step::Convert, "Counted");
     Ok(ended(preview))
 }

@@ -354,6 +354,10 @@ impl Staging for PostgresStaging {
         self.merge.as_ref().map(Merge::mode).unwrap_or_default()
     }
 
+    fn warnings(&self) -> Vec<String> {
+        self.merge.as_ref().map(Merge::warnings).unwrap_or_default()
+    }
+
     async fn begin(&mut self) -> Result<Box<dyn Merge>, DatabaseError> {
         let few = self.come_in_few().await?;
         self.analyze(&few).await?;

@@ -75,6 +75,18 @@ async fn with_plain_rights_triggers_fire_and_may_not_change_rows() {
     )
     .await;
 
+    let preview = pair.south.preview("pull", "north", &keep()).await.preview.unwrap();
+    assert!(!preview.is_blocked(), "{:?}", preview.findings);
+    let found: String = preview.findings.iter().map(|finding| finding.text.as_str()).collect();
+    assert_says(
+        &found,
+        &[
+            "Trigger stamp of public.place fires while rows are written and may change them.",
+            "Trigger log of public.place fires",
+            "GRANT SET ON PARAMETER",
+        ],
+    );
+
     let parts = ["1 rows of public.place", "Trigger stamp of public.place"];
     pair.refused(&keep(), Step::Restore, Code::VerifyFailed, &parts).await;
 
