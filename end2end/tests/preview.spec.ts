@@ -149,6 +149,29 @@ test('what would refuse the sync is said with its remedy, and it cannot be start
   await inSync(target, source);
 });
 
+test('what a sync would make and add is shown as statements, and it can be started', async ({ panel, page, servers }) => {
+  const { target, source } = servers;
+  await inSync(target, source);
+  await sql(
+    source.database_url,
+    `alter table products add column shelf text; create table shelves (id int primary key); create index on shelves ((id + 1))`,
+  );
+  await panel.leave();
+  const session = await startPreview(target, 'pull', source.name, { initialise: true, additive: true });
+  expect((await ended(target, session)).phase).toBe('previewed');
+
+  await panel.open(`/history/${session}`);
+
+  const known = page.getByRole('region', { name: 'To be known before' });
+  await expect(known).toContainText('alter table "public"."products" add column "shelf" text;');
+  await expect(known).toContainText('create table "public"."shelves" ("id" integer not null);');
+  await expect(known).toContainText('Not made on the target: Index shelves_expr_idx');
+  await expect(page.getByRole('button', { name: 'Start this sync' })).toBeEnabled();
+  await expectGoodLooks(page, 'preview-made');
+  await sql(source.database_url, 'alter table products drop column shelf; drop table shelves');
+  await inSync(target, source);
+});
+
 test('the preview and its options look good', async ({ panel, page, servers: { target, source } }) => {
   test.setTimeout(180_000);
   await inSync(target, source);

@@ -5,6 +5,7 @@ mod additive;
 mod after_commit;
 mod archive;
 mod cluster;
+mod commands;
 mod delta;
 mod faults;
 mod first_sync;

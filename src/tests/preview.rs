@@ -275,7 +275,7 @@ async fn rows_that_the_target_would_refuse_are_found_before_a_table_is_locked() 
                     && finding.text.contains("would be refused")
                     && finding.text.contains(why)
             };
-            assert!(blocks.iter().any(|finding| is_said(finding)), "{method}: {rows} {why}: {blocks:#?}");
+            assert!(blocks.iter().any(is_said), "{method}: {rows} {why}: {blocks:#?}");
         }
     }
 

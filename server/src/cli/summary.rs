@@ -3,7 +3,7 @@
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use tandem::model::{
-    Direction, Phase, Preview, Relation, SyncResult, SyncStatus, TablePreview, TableStatus, text,
+    CheckState, Direction, Phase, Preview, Relation, SyncResult, SyncStatus, TablePreview, TableStatus, text,
 };
 
 /// With a line for each table that changed.
@@ -55,10 +55,17 @@ fn preview(preview: &Preview) -> String {
     }
     for finding in &preview.findings {
         let sign = if finding.blocks { "✗" } else { "!" };
-        out += &format!("{sign} {} {}\n", finding.text, finding.remedy);
+        out += format!("{sign} {} {}", finding.text, finding.remedy).trim_end();
+        out.push('\n');
         for statement in &finding.statements {
             out += &format!("    {statement}\n");
         }
+    }
+    for check in preview.checks.iter().filter(|check| check.state != CheckState::Passed) {
+        out += &format!("! {}: {} {}\n", check.name, check.text, check.fix);
+    }
+    if !preview.rights.is_empty() {
+        out += &format!("Triggers and keys: {}.\n", preview.rights);
     }
     if preview.is_counted() && !preview.is_blocked() {
         out += &format!(

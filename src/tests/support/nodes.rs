@@ -119,10 +119,16 @@ impl Node {
 
     /// `tandem doctor` beside the running node, with its settings. True when it found nothing wrong.
     pub(crate) async fn doctor(&self) -> bool {
+        self.command(&["doctor"]).await.0 == 0
+    }
+
+    /// A command beside the running node, with its settings. Returns its exit code and what it prints.
+    pub(crate) async fn command(&self, arguments: &[&str]) -> (i32, String) {
         let mut command = Command::new(binary());
-        command.arg("doctor").env_clear().env("PATH", "/usr/bin:/bin").current_dir(self.data.path());
+        command.args(arguments).env_clear().env("PATH", "/usr/bin:/bin").current_dir(self.data.path());
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
-        command.output().await.unwrap().status.success()
+        let output = command.output().await.unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
     }
 
     /// As a power cut does it.
