@@ -1,8 +1,8 @@
 //! What a role lacks, and what would be better: said with the statement that grants it.
 
-use tandem::model::{Code, Step};
+use tandem::model::{Code, Step, SyncOptions};
 
-use super::{ALL, Role, between};
+use super::{ALL, Role, between, pair};
 use crate::support::{self, nodes_as};
 use crate::traps::{Pair, assert_says, keep};
 
@@ -72,4 +72,23 @@ async fn a_role_that_may_not_make_tandems_schema_is_told_the_grant() {
     );
     database.execute(&format!("create schema tandem authorization {role}")).await;
     node.start().await;
+}
+
+#[tokio::test]
+async fn who_may_not_add_a_column_is_told_before_anything_is_added() {
+    let pair = pair(
+        Role::Plain,
+        "create table place (id int primary key, size int); insert into place values (1, 7)",
+        "create table place (id int primary key)",
+    )
+    .await;
+    let options = SyncOptions { additive: true, ..keep() };
+
+    let preview = pair.south.preview("pull", "north", &options).await.preview.unwrap();
+
+    assert!(preview.is_blocked(), "{preview:#?}");
+    let finding = &preview.findings[0];
+    assert_says(&finding.text, &[r#"the owner's rights on table "public"."place""#]);
+    assert_says(&finding.remedy, &["GRANT"]);
+    pair.refused(&options, Step::Convert, Code::MissingRight, &["the owner's rights"]).await;
 }
