@@ -16,6 +16,8 @@ use tandem::model::{DeletePolicy, Phase, Relation, SyncOptions};
 use crate::support::{self, Contents, Written, nodes_as};
 
 const SEEDS: u64 = 500;
+/// Each for a hundred seeds in turn.
+const METHODS: [&str; 4] = ["auto", "delta", "backup", "rows"];
 /// Schemas that are synced together, in one database.
 const TOGETHER: usize = 50;
 
@@ -80,11 +82,12 @@ async fn synced(seeds: &[u64], mirror: bool) -> Result<(), String> {
     let (_north, south) = nodes_as(&source, &source_url, &target, &target_url).await;
     let deletes = if mirror { DeletePolicy::Mirror } else { DeletePolicy::Keep };
     let options = SyncOptions { deletes, ..SyncOptions::default() };
+    let method = METHODS[(seeds[0] as usize).saturating_sub(1) / 100 % METHODS.len()];
 
     let held = Contents::of(&target).await;
     // Counting and taking back is as general as merging; half of the seeds show it.
     let seen = if mirror { south.preview("pull", "north", &options).await.preview } else { None };
-    let mut status = south.sync("pull", "north", &options).await;
+    let mut status = south.sync_by(method, "pull", "north", &options).await;
     if status.phase != Phase::Verified {
         return Err(format!("{:?} {}", status.error, status.message));
     }
@@ -104,7 +107,7 @@ async fn synced(seeds: &[u64], mirror: bool) -> Result<(), String> {
         if undone.phase != Phase::Verified || !found.is_empty() {
             return Err(format!("the undo: {:?} {} {found:?}", undone.error, undone.message));
         }
-        status = south.sync("pull", "north", &options).await;
+        status = south.sync_by(method, "pull", "north", &options).await;
     }
     if status.phase != Phase::Verified {
         return Err(format!("after the undo: {:?} {}", status.error, status.message));
@@ -126,7 +129,7 @@ async fn synced(seeds: &[u64], mirror: bool) -> Result<(), String> {
     proof::sequences_are_not_behind(&target).await?;
 
     let before = Written::of(&target).await;
-    let again = south.sync("pull", "north", &options).await;
+    let again = south.sync_by(method, "pull", "north", &options).await;
     let written = before.until(&Written::of(&target).await);
     if again.phase != Phase::Verified || !written.is_empty() {
         return Err(format!("the second time: {:?} {} {written:?}", again.error, again.message));
