@@ -99,7 +99,7 @@ fn changes(schema: &Schema, chance: &mut Chance, freely: bool) -> String {
             script += &attempt(&format!("delete from {only}{name} t where {}", some(chance)));
         }
         for at in stored(table).filter(|&at| table.columns[at].form != Form::Always) {
-            let can_change = freely || !table.key.is_empty() && !table.key.contains(&at);
+            let can_change = freely || !table.key.is_empty() && !table.may_be_found_by(at);
             if can_change && chance.happens(40) {
                 let value = table.columns[at].kind.constant(chance, &schema.name);
                 let column = quoted(&table.columns[at].name);

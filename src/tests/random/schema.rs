@@ -264,6 +264,15 @@ fn foreign_key(tables: &mut [Table], child: usize, chance: &mut Chance) {
 }
 
 impl Table {
+    /// Rows are told apart by this column, perhaps: without a primary key, any unique columns that hold a value will do.
+    pub(super) fn may_be_found_by(&self, column: usize) -> bool {
+        let is_unique = |unique: &Unique| match unique {
+            Unique::Constraint { columns, .. } => columns.contains(&column),
+            _ => false,
+        };
+        self.key.contains(&column) || self.key_form == KeyForm::Unique && self.uniques.iter().any(is_unique)
+    }
+
     /// The columns of each constraint that may be broken until the commit.
     pub(super) fn deferrable(&self) -> Vec<Vec<usize>> {
         let mut found = Vec::new();
