@@ -16,6 +16,20 @@ async fn start_and_wait_for(pair: &Pair, step: Step) -> String {
     id
 }
 
+/// The commit of a sync waits for lock 7.
+const HOLD_COMMIT: &str = "create function hold() returns trigger language plpgsql as
+                               'begin perform pg_advisory_xact_lock(7); return null; end';
+                           create trigger hold after update of committed_us on tandem.session
+                               for each row execute function hold();
+                           alter table tandem.session enable always trigger hold";
+
+fn waits(for_what: &str) -> String {
+    format!(
+        "select exists (select from pg_locks l join pg_database d on d.oid = l.database
+                        where not l.granted and d.datname = current_database() and {for_what})"
+    )
+}
+
 #[tokio::test]
 async fn a_writer_on_the_target_loses_nothing_and_sees_no_error() {
     let schema =
@@ -47,7 +61,22 @@ async fn a_writer_on_the_target_loses_nothing_and_sees_no_error() {
         }
     });
 
-    let status = pair.pull(&keep()).await;
+    // Whoever waits for the table when the rows are committed has it before the comparison: that one has to see them.
+    pair.target.execute(HOLD_COMMIT).await;
+    let mut hold = pair.target.connect().await;
+    sqlx::raw_sql("begin; select pg_advisory_xact_lock(7)").execute(&mut hold).await.unwrap();
+    let id = pair.south.start_sync("pull", "north", &keep()).await.unwrap();
+    pair.target.until(&waits("locktype = 'advisory'")).await;
+    let mut next = pair.target.connect().await;
+    let first = tokio::spawn(async move {
+        let statement =
+            "begin; lock table place in access exclusive mode; insert into place values (50000, 5); commit";
+        sqlx::raw_sql(statement).execute(&mut next).await.unwrap();
+    });
+    pair.target.until(&waits("mode = 'AccessExclusiveLock'")).await;
+    hold.close().await.unwrap();
+    let status = pair.south.until(&id, |status| status.phase.is_final()).await;
+    first.await.unwrap();
     over.store(true, Ordering::Relaxed);
     let written: i64 = writer.await.unwrap();
 
