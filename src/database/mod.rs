@@ -17,8 +17,8 @@ use crate::model::{Check, Scope, SessionId, Skipped, text};
 
 pub(crate) use postgres::Postgres;
 pub(crate) use staging::{
-    Foreseen, Incoming, Kept, LeftOut, Loaded, Loader, Merge, Repointed, Resolved, Staging, Stricter, Surplus,
-    Undoing, Usage, Written,
+    Foreseen, Incoming, Kept, LeftOut, Loaded, Loader, Merge, Repointed, Resolved, Staging, Stricter,
+    Surplus, Undoing, Usage, Written,
 };
 pub(crate) use state::{Row, Statement, Value};
 

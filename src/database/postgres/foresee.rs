@@ -95,7 +95,8 @@ impl Foresight<'_> {
         if doubtful.is_empty() {
             return Ok(Vec::new());
         }
-        let mut keys = foreign_keys::from(self.connection, &table.name).await?;
+        let mut keys = foreign_keys::holding(self.connection, std::slice::from_ref(&table.name)).await?;
+        keys.retain(|key| key.child == table.name);
         keys.retain(|key| doubtful.contains(&key.name.as_str()) && key.is_readable && !key.is_period);
         // Rows of a part that come in wait with those of the other parts.
         keys.retain(|key| key.parent == key.parent_root);
@@ -138,9 +139,12 @@ impl Foresight<'_> {
         rule: &Rule,
     ) -> Result<(Foreseen, Vec<String>), DatabaseError> {
         let most = if self.leaves_out { MOST as i64 + 1 } else { 0 };
+        // As text: PostgreSQL 13 cannot hash places.
         let statement = sql(
             "with refused as (
-                 select s.ctid::text as place, {} as row from {} s where {} and s.ctid::text in ({})
+                 select s.ctid::text as place, {} as row
+                 from {} s
+                 where {} and s.ctid::text in (select place::text from ({}) u(place))
              )
              select count(*), array(select row from refused limit {}), array(select place from refused limit {})
              from refused",

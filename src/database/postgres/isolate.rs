@@ -160,8 +160,8 @@ impl Part {
     ) -> Result<(), DatabaseError> {
         let target = &self.target;
         let choose = sql(
-            "insert into {} select s.* from {} s
-             where s.ctid = any(array(select place from pg_temp.tandem_unlike where number >= $1 and number < $2))",
+            "insert into {} select s.* from pg_temp.tandem_unlike u join {} s on s.ctid = u.place
+             where u.number >= $1 and u.number < $2",
             &[&target.stage, &self.all],
         );
         sqlx::query(choose.into_query())
