@@ -305,7 +305,7 @@ impl Database for Postgres {
             end_connections(&self.pool, &format!("{NAME_PREFIX}%")).await?;
             stages::drop_leftovers(&self.pool, stages::PREFIX).await?;
         }
-        connection.close().await.map_err(doing("close a connection"))?;
+        unlock(connection).await.map_err(doing("close a connection"))?;
         Ok(alone)
     }
 
@@ -340,11 +340,18 @@ struct Lock(Mutex<PgConnection>);
 impl Held for Lock {
     async fn release(self: Box<Self>) {
         let connection = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = connection.close().await {
+        if let Err(error) = unlock(connection).await {
             // The server drops the lock with the connection, whichever way it goes.
             tracing::warn!(%error, "the connection that held the claim was gone already");
         }
     }
+}
+
+/// The next claim can be made as soon as this returns. A server gives the locks of a closed connection back too, but when
+/// it has the time.
+async fn unlock(mut connection: PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("select pg_advisory_unlock_all()").execute(&mut connection).await?;
+    connection.close().await
 }
 
 /// Ends the connections whose name is like `pattern` and waits until they are gone: until then they hold their locks.
