@@ -9,7 +9,7 @@ use crate::peer::Client;
 
 const EVERY: Duration = Duration::from_millis(250);
 /// The last word is worth some tries, but not the admin's time: without it the peer's watchdog ends the session.
-const LAST_WORD: Duration = Duration::from_secs(3);
+pub(super) const LAST_WORD: Duration = Duration::from_secs(3);
 
 /// Keeps in touch until the session ends; returns only when the peer does not know it any more.
 pub(super) async fn keep(session: &Session, client: &Client) -> SyncError {
@@ -33,7 +33,7 @@ pub(super) async fn keep(session: &Session, client: &Client) -> SyncError {
     }
 }
 
-/// Tells the peer how the session has ended.
+/// Tells the peer how the session has ended, and hears how it has for the peer.
 pub(super) async fn last_word(session: &Session, status: &SyncStatus) {
     let client = match session.node.peers.client(&session.peer) {
         Ok(client) => client,
@@ -44,12 +44,14 @@ pub(super) async fn last_word(session: &Session, status: &SyncStatus) {
     };
     let word = report(session, session.say(status.clone()));
     let told = async {
-        while let Err(error) = client.report(&word).await {
-            if !error.is_passing() {
-                tracing::warn!(%error, "the peer does not want to know how the session ended");
-                break;
+        loop {
+            match client.report(&word).await {
+                Ok(answer) => return session.hear(answer),
+                Err(error) if error.is_passing() => tokio::time::sleep(EVERY).await,
+                Err(error) => {
+                    return tracing::warn!(%error, "the peer does not want to know how the session ended");
+                }
             }
-            tokio::time::sleep(EVERY).await;
         }
     };
     if tokio::time::timeout(LAST_WORD, told).await.is_err() {

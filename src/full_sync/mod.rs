@@ -321,6 +321,7 @@ impl FullSync {
             result: None,
             preview: None,
             undo: None,
+            in_doubt: false,
             started_us: crate::clock::now_us(),
             finished_us: None,
             elapsed_ms: 0,

@@ -74,7 +74,7 @@ pub(crate) struct Session {
     pub(super) claim: Mutex<Option<Claim>>,
     /// Set once; what the supervisor waits for.
     pub(super) stop: watch::Sender<Option<Stop>>,
-    /// How it ended well for the peer.
+    /// How it ended for the peer.
     peers_outcome: watch::Sender<Option<Outcome>>,
     /// The peer's, when it is the source.
     pub(super) remote_digests: watch::Sender<Option<Vec<TableDigest>>>,
@@ -283,19 +283,26 @@ impl Session {
                 });
                 self.stop(Stop::Peer(error));
             }
-            phase if phase.is_success() => {
-                self.peers_outcome.send_replace(Some(Outcome::of_peer(remote)));
-            }
             _ => {}
+        }
+        if remote.phase.is_final() {
+            self.peers_outcome.send_replace(Some(Outcome::of_peer(remote)));
         }
     }
 
     /// Waits until it has ended well for the peer. Its failures and cancels end this session through its stop.
     pub(super) async fn peers_outcome(&self) -> Result<Outcome, SyncError> {
         let mut outcome = self.peers_outcome.subscribe();
-        let outcome =
-            outcome.wait_for(Option::is_some).await.map_err(|error| internal(&error.to_string()))?;
+        let is_success = |end: &Option<Outcome>| end.as_ref().is_some_and(|end| end.phase.is_success());
+        let outcome = outcome.wait_for(is_success).await.map_err(|error| internal(&error.to_string()))?;
         outcome.clone().ok_or_else(|| internal("a peer's end without an outcome"))
+    }
+
+    /// How it ended for the peer, well or not; None when it does not say so in time.
+    pub(super) async fn peers_end(&self, timeout: Duration) -> Option<Outcome> {
+        let mut outcome = self.peers_outcome.subscribe();
+        let end = tokio::time::timeout(timeout, outcome.wait_for(Option::is_some)).await.ok()?.ok()?;
+        end.clone()
     }
 
     /// A preview can end before all has travelled: when the target has found that a sync would be refused, or that

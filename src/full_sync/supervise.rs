@@ -12,7 +12,7 @@ use super::session::{Outcome, Session, Stop};
 use super::{contact, preview};
 use crate::catalog::TableName;
 use crate::clock::now_us;
-use crate::model::{Code, Kind, LogLevel, Phase, StepState, SyncError, SyncStatus};
+use crate::model::{Code, Kind, LogLevel, Phase, Step, StepState, StepStatus, SyncError, SyncStatus};
 use crate::store::Commit;
 
 const SHOW: Duration = Duration::from_millis(100);
@@ -127,8 +127,7 @@ async fn guard(session: &Session) {
 /// The other node reports, and is in a step that is its own: its watchdog guards it.
 fn peer_works(session: &Session) -> bool {
     let status = session.progress.status();
-    let own_part_done =
-        status.step_of(crate::model::Step::Transfer).is_some_and(|step| step.state == StepState::Done);
+    let own_part_done = status.step_of(Step::Transfer).is_some_and(|step| step.state == StepState::Done);
     own_part_done && session.silent_for() < STALL
 }
 
@@ -165,20 +164,19 @@ async fn settle(session: &Session, outcome: Result<Outcome, SyncError>) -> Resul
             Ok(Outcome { result, ..Outcome::new(Phase::Completed, message) })
         }
         Ok(None) => Err(error),
-        Err(unknown) => Err(SyncError {
-            hint: format!(
-                "{} Whether the rows were committed is not known ({unknown}): compare the databases.",
-                error.hint
-            ),
-            ..error
-        }),
+        Err(unknown) => {
+            session.progress.set(|status| status.in_doubt = true);
+            let hint = format!(
+                "Whether the rows were committed is not known ({unknown}): start the sync again, which does no harm."
+            );
+            Err(error.hint(hint))
+        }
     }
 }
 
 /// Writes the end down and tells the peer. Returns the last status, which nobody has seen yet.
 async fn finish(session: &Session, outcome: Result<Outcome, SyncError>) -> SyncStatus {
     if let Err(error) = &outcome {
-        session.progress.fail_running_steps();
         session.progress.say(LogLevel::Error, error.step, &error.message);
     }
     let mut status = session.progress.status();
@@ -202,12 +200,58 @@ async fn finish(session: &Session, outcome: Result<Outcome, SyncError>) -> SyncS
     }
     status.finished_us = Some(now_us());
     status.eta_seconds = None;
-    tracing::info!(session = %session.id, phase = status.phase.as_str(), message = %status.message, "sync ended");
-    if let Err(error) = session.node.store.save_session(&status, &session.progress.log()).await {
-        tracing::error!(session = %session.id, %error, "the end of the session was not saved; the next start closes it");
+    if status.phase != Phase::Previewed {
+        status.end_running_steps();
     }
+    write_down(session, &status).await;
     if status.started_here && status.kind != Kind::Undo {
         contact::last_word(session, &status).await;
     }
+    if may_have_committed_at_peer(&status) {
+        status = asked_of_peer(session, status).await;
+        write_down(session, &status).await;
+    }
+    tracing::info!(session = %session.id, phase = status.phase.as_str(), message = %status.message, "sync ended");
     status
+}
+
+async fn write_down(session: &Session, status: &SyncStatus) {
+    if let Err(error) = session.node.store.save_session(status, &session.progress.log()).await {
+        tracing::error!(session = %session.id, %error, "the end of the session was not saved; the next start closes it");
+    }
+}
+
+/// All rows had arrived there, so what has ended it here can have come after the commit.
+fn may_have_committed_at_peer(status: &SyncStatus) -> bool {
+    let arrived = |step: &StepStatus| step.state == StepState::Done;
+    status.writes_at_peer()
+        && !status.phase.is_committed()
+        && status.step_of(Step::Transfer).is_some_and(arrived)
+}
+
+/// The status with what the peer says of its transaction, or in doubt when it does not.
+async fn asked_of_peer(session: &Session, status: SyncStatus) -> SyncStatus {
+    let end = session.peers_end(contact::LAST_WORD).await;
+    match (end, status.error) {
+        (Some(end), Some(error)) if end.phase.is_committed() => {
+            let message =
+                format!("Committed on {}, but not brought to its end: {}", session.peer, error.message);
+            session.progress.say(LogLevel::Warn, None, &message);
+            let mut status = SyncStatus {
+                phase: Phase::Completed,
+                finished_us: status.finished_us,
+                eta_seconds: None,
+                percent: 100.0,
+                result: end.result,
+                message,
+                ..session.progress.status()
+            };
+            status.end_running_steps();
+            status
+        }
+        (None, Some(error)) => {
+            SyncStatus { in_doubt: true, error: Some(error.in_doubt(&session.peer)), ..status }
+        }
+        (_, error) => SyncStatus { error, ..status },
+    }
 }

@@ -31,6 +31,14 @@ impl SyncError {
         self
     }
 
+    /// Nothing is said of the target, which is `peer`: it can have committed, and could not be asked.
+    #[must_use]
+    pub(crate) fn in_doubt(self, peer: &str) -> Self {
+        self.hint(format!(
+            "Whether {peer} has committed could not be asked: its history says it. Starting the sync again does no harm."
+        ))
+    }
+
     /// Names the step, unless a deeper place has named one already.
     #[must_use]
     pub fn at(mut self, step: Step) -> Self {

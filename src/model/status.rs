@@ -45,7 +45,7 @@ pub enum Phase {
     Completed,
     Failed,
     Cancelled,
-    /// The process or the peer went away in the middle; the target is as it was.
+    /// The process or the peer went away in the middle.
     Interrupted,
     /// Committed, verified or not, and taken back since.
     Undone,
@@ -142,6 +142,9 @@ pub struct SyncStatus {
     /// The newest 200 lines, oldest first; numbers without a gap over the whole session.
     pub log: Vec<LogLine>,
     pub error: Option<SyncError>,
+    /// Whether the target has committed could not be asked; else a target without a commit is as it was.
+    #[serde(default)]
+    pub in_doubt: bool,
     /// Set once it is committed.
     pub result: Option<SyncResult>,
     /// Set once a preview has ended. The server draws it; a browser would only load what reads it.
@@ -172,6 +175,25 @@ impl SyncStatus {
 }
 
 impl SyncStatus {
+    /// Nothing runs any more: whatever still did has failed, but for what leads to a commit that is known.
+    pub(crate) fn end_running_steps(&mut self) {
+        let committed = self.phase.is_committed();
+        for step in self.steps.iter_mut().filter(|step| step.state == StepState::Running) {
+            let done = committed && step.step != Step::Verify;
+            step.state = if done { StepState::Done } else { StepState::Failed };
+        }
+        let moves =
+            |table: &&mut TableStatus| matches!(table.state, TableState::Staging | TableState::Merging);
+        for table in self.tables.iter_mut().filter(moves) {
+            table.state = if committed { TableState::Merged } else { TableState::Failed };
+        }
+    }
+
+    /// The rows are written to the peer's database, not to ours.
+    pub(crate) fn writes_at_peer(&self) -> bool {
+        self.kind == Kind::Sync && self.direction == Direction::Push
+    }
+
     /// Bytes are on their way now.
     pub fn is_transferring(&self) -> bool {
         self.step_of(Step::Transfer).is_some_and(|step| step.state == StepState::Running)

@@ -193,22 +193,6 @@ impl Progress {
         });
     }
 
-    /// Marks what was running as failed, for a session that ends badly.
-    pub(crate) fn fail_running_steps(&self) {
-        self.change(|state| {
-            for step in &mut state.status.steps {
-                if step.state == StepState::Running {
-                    step.state = StepState::Failed;
-                }
-            }
-            for table in &mut state.status.tables {
-                if matches!(table.state, TableState::Staging | TableState::Merging) {
-                    table.state = TableState::Failed;
-                }
-            }
-        });
-    }
-
     /// For how long nothing has moved.
     pub(crate) fn idle(&self) -> Duration {
         self.lock().moved.elapsed()

@@ -168,6 +168,7 @@ impl Store {
 fn end_orphan(status: &mut SyncStatus, commit: Option<Commit>) {
     status.eta_seconds = None;
     status.bytes_per_second = 0;
+    status.in_doubt = commit.is_none() && status.writes_at_peer();
     if let Some(Commit { at_us, result }) = commit {
         status.finished_us = Some(at_us);
         status.phase = Phase::Completed;
@@ -178,10 +179,16 @@ fn end_orphan(status: &mut SyncStatus, commit: Option<Commit>) {
     } else {
         status.finished_us = Some(now_us());
         status.phase = Phase::Interrupted;
-        status.message = "Tandem stopped in the middle; the target is as it was.".to_owned();
         let error = SyncError::new(Code::Interrupted, "Tandem stopped while this sync was running.");
-        status.error = Some(error.hint("Nothing was changed on the target. Start the sync again."));
+        if status.in_doubt {
+            status.message = error.message.clone();
+            status.error = Some(error.in_doubt(&status.peer));
+        } else {
+            status.message = "Tandem stopped in the middle; the target is as it was.".to_owned();
+            status.error = Some(error.hint("Nothing was changed on the target. Start the sync again."));
+        }
     }
+    status.end_running_steps();
 }
 
 /// `committed_us` and `result`, from `index` on.

@@ -1,14 +1,14 @@
 //! What goes wrong after the rows are there: the session knows what it has written, and can be taken back.
 
-use tandem::model::{DeletePolicy, Kind, Phase, RowErrors, SyncOptions, SyncStatus};
+use tandem::model::{DeletePolicy, Kind, Phase, RowErrors, StepState, SyncOptions, SyncStatus};
 
-use crate::support::{self, Contents, Database, Node, nodes};
+use crate::support::{self, Contents, Database, Node, StatusCode, nodes};
 
 /// Their server hangs in the commit of whatever marks a session as committed, when it is told to.
 struct Pair {
     _source: Database,
     target: Database,
-    _north: Node,
+    north: Node,
     south: Node,
     before: Contents,
 }
@@ -30,7 +30,7 @@ async fn pair() -> Pair {
         .await;
     let (north, south) = nodes(&source, &target).await;
     let before = Contents::of(&target).await;
-    Pair { _source: source, target, _north: north, south, before }
+    Pair { _source: source, target, north, south, before }
 }
 
 impl Pair {
@@ -51,15 +51,24 @@ impl Pair {
         self.target.execute("drop trigger hold on tandem.session").await;
     }
 
-    /// Starts a sync and returns when it is in its commit.
+    /// The target pulls; returns when it is in its commit.
     async fn committing(&self) -> String {
+        self.started(&self.south, "pull", "north").await
+    }
+
+    /// The same with a source that pushes.
+    async fn committing_a_push(&self) -> String {
+        self.started(&self.north, "push", "south").await
+    }
+
+    async fn started(&self, starter: &Node, direction: &str, peer: &str) -> String {
         self.hold_commits().await;
         let options = SyncOptions {
             deletes: DeletePolicy::Mirror,
             row_errors: RowErrors::Isolate,
             ..SyncOptions::default()
         };
-        let id = self.south.start_sync("pull", "north", &options).await.unwrap();
+        let id = starter.start_sync(direction, peer, &options).await.unwrap();
         self.target.until(&format!("select exists ({COMMITTING})")).await;
         id
     }
@@ -142,4 +151,56 @@ async fn a_session_that_was_taken_for_failed_is_completed_when_its_commit_is_fou
 
     let ended = pair.south.status(&id).await;
     pair.assert_kept_and_undone(&ended).await;
+}
+
+#[tokio::test]
+async fn a_source_that_was_killed_does_not_say_that_the_target_is_as_it_was() {
+    let mut pair = pair().await;
+    let id = pair.committing_a_push().await;
+
+    pair.north.kill().await;
+    pair.end_connection().await;
+    let there = pair.south.until(&id, |status| status.phase.is_final()).await;
+    pair.north.start().await;
+
+    assert_eq!((there.phase, there.in_doubt), (Phase::Completed, false), "{there:#?}");
+    let here = pair.north.status(&id).await;
+    assert_doubts(&here, Phase::Interrupted);
+    assert!(here.steps.iter().all(|step| step.state != StepState::Running), "{here:#?}");
+}
+
+#[tokio::test]
+async fn a_source_that_is_cancelled_too_late_hears_that_the_target_has_committed() {
+    let pair = pair().await;
+    let id = pair.committing_a_push().await;
+
+    assert_eq!(pair.north.cancel(&id).await, StatusCode::OK);
+
+    for node in [&pair.north, &pair.south] {
+        let ended = node.until(&id, |status| status.phase.is_final()).await;
+        assert_eq!((ended.phase, ended.in_doubt), (Phase::Completed, false), "{ended:#?}");
+        assert!(ended.message.starts_with("Committed") && ended.error.is_none(), "{ended:#?}");
+        assert_eq!(ended.result.unwrap().inserted, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_cannot_ask_the_target_any_more_says_so() {
+    let mut pair = pair().await;
+    let id = pair.committing_a_push().await;
+
+    pair.south.kill().await;
+    assert_eq!(pair.north.cancel(&id).await, StatusCode::OK);
+
+    let ended = pair.north.until(&id, |status| status.phase.is_final()).await;
+    assert_doubts(&ended, Phase::Cancelled);
+}
+
+fn assert_doubts(status: &SyncStatus, phase: Phase) {
+    assert_eq!((status.phase, status.in_doubt), (phase, true), "{status:#?}");
+    let error = status.error.as_ref().unwrap();
+    assert!(
+        !status.message.contains("as it was") && error.hint.contains("its history says it"),
+        "{status:#?}"
+    );
 }

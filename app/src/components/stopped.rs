@@ -39,10 +39,19 @@ pub fn Stopped(status: SyncStatus) -> impl IntoView {
     .into_any()
 }
 
-/// The proof that nothing was changed.
+/// The proof that nothing was changed, unless that is in doubt.
 #[component]
 pub fn AsItWas(status: SyncStatus) -> impl IntoView {
     let (_, target) = text::source_and_target(status.direction, &status.local, &status.peer);
+    if status.in_doubt {
+        return view! {
+            <section class="panel" aria-labelledby="same">
+                <div class="panel__head"><h2 id="same">{format!("Did {target} commit?")}</h2></div>
+                <div class="panel__body"><p>{text::in_doubt(target)}</p></div>
+            </section>
+        }
+        .into_any();
+    }
     let title = format!("{target} is as it was");
     let transaction = match status.step_of(Step::Restore).map(|step| step.state) {
         None | Some(tandem::model::StepState::Waiting) => "never begun",
@@ -67,11 +76,14 @@ pub fn AsItWas(status: SyncStatus) -> impl IntoView {
 /// What happened, why, and the engine's advice.
 fn said(status: &SyncStatus) -> (String, String, String) {
     let (_, target) = text::source_and_target(status.direction, &status.local, &status.peer);
-    let safe = format!("{target} is as it was: nothing is written before everything is checked.");
+    let safe = match status.in_doubt {
+        true => text::in_doubt(target),
+        false => format!("{target} is as it was: nothing is written before everything is checked."),
+    };
     match (status.phase, &status.error) {
         // The error says who.
         (Phase::Cancelled, Some(error)) => (
-            "Cancelled before anything was written".to_owned(),
+            if status.in_doubt { "Cancelled" } else { "Cancelled before anything was written" }.to_owned(),
             format!("{} {safe}", error.message),
             error.hint.clone(),
         ),

@@ -111,12 +111,17 @@ fn sign(phase: Phase) -> &'static str {
 }
 
 fn outcome(status: &SyncStatus) -> String {
+    let target = if status.in_doubt {
+        "whether the target has committed is not known"
+    } else {
+        "the target is as it was"
+    };
     match status.phase {
         Phase::Verified => "verified".to_owned(),
         Phase::Completed => "committed, not verified".to_owned(),
-        Phase::Cancelled => "cancelled; the target is as it was".to_owned(),
-        Phase::Failed => "failed; the target is as it was".to_owned(),
-        Phase::Interrupted => "interrupted; the target is as it was".to_owned(),
+        Phase::Cancelled => format!("cancelled; {target}"),
+        Phase::Failed => format!("failed; {target}"),
+        Phase::Interrupted => format!("interrupted; {target}"),
         other => other.as_str().to_owned(),
     }
 }
