@@ -9,7 +9,9 @@ use crate::traps::assert_says;
 async fn a_preview_says_what_would_be_written_how_and_what_stands_in_the_way() {
     let schema = "create table place (id int primary key, name text)";
     let (source, target) = support::databases("empty", "empty").await;
-    source.execute(&format!("{schema}; insert into place values (1, 'a'), (2, null), (3, 'c')")).await;
+    source
+        .execute(&format!("{schema}; insert into place values (1, 'a'), (2, null), (3, e'c\\u001b')"))
+        .await;
     target.execute(&format!("{schema}; insert into place values (1, 'A'), (9, 'own')")).await;
     let (_north, south) = nodes(&source, &target).await;
 
@@ -19,13 +21,17 @@ async fn a_preview_says_what_would_be_written_how_and_what_stands_in_the_way() {
     assert_says(
         &said,
         &[
+            "  update (1): name A → a\n",
+            "  insert (2): id 2, name null\n",
+            "  keep (9): id 9, name own\n",
+            "  insert (3): id 3, name c\\u{1b}\n",
             "would insert",
             "Triggers and keys: replica role",
             "A sync would send about",
             "A sync would insert 2, update 1 and delete 0 rows.",
         ],
     );
-    let line = said.lines().find(|line| line.trim_start().starts_with("place")).unwrap();
+    let line = said.lines().rfind(|line| line.trim_start().starts_with("place")).unwrap();
     assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["place", "2", "1", "0", "0", "1", "0", "0"]);
 
     target.execute("alter table place alter name set not null").await;

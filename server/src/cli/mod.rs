@@ -7,6 +7,7 @@ mod follow;
 pub(crate) mod history;
 mod output;
 mod progress;
+mod rows;
 pub(crate) mod serve;
 mod settings;
 mod signals;

@@ -6,6 +6,8 @@ use tandem::model::{
     CheckState, Direction, Phase, Preview, Relation, SyncResult, SyncStatus, TablePreview, TableStatus, text,
 };
 
+use super::rows;
+
 /// With a line for each table that changed.
 pub(super) fn of(status: &SyncStatus) -> String {
     if let Some(found) = &status.preview {
@@ -51,7 +53,8 @@ fn preview(preview: &Preview) -> String {
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);
         }
-        out = format!("{table}\n");
+        let shown: String = preview.tables.iter().map(rows::of).collect();
+        out = format!("{shown}{table}\n");
     }
     for finding in &preview.findings {
         let sign = if finding.blocks { "✗" } else { "!" };
