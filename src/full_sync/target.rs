@@ -69,6 +69,19 @@ pub(super) async fn restore(
     if !options.rows.is_empty() {
         plan.incoming.iter_mut().for_each(|incoming| incoming.partial = true);
     }
+    let undo = undo::limits(session);
+    let merge = Options {
+        session: session.id.clone(),
+        deletes: options.deletes,
+        conflicts: options.conflicts,
+        isolate: options.row_errors == RowErrors::Isolate,
+        undo,
+        quarantine_until_us: now_us() + QUARANTINE_US,
+    };
+    let set_aside = merge.sets_aside();
+    if !plan.making.is_empty() && (set_aside || !options.rows.is_empty()) {
+        return Err(none_left_out(&plan).at(Step::Convert));
+    }
     for note in plan.making.notes().iter().chain(&plan.notes) {
         progress.info(Step::Convert, note);
     }
@@ -91,19 +104,6 @@ pub(super) async fn restore(
         });
     }
     progress.enter(Step::Convert, "Loads rows into staging tables");
-    let undo = undo::limits(session);
-    let merge = Options {
-        session: session.id.clone(),
-        deletes: options.deletes,
-        conflicts: options.conflicts,
-        isolate: options.row_errors == RowErrors::Isolate,
-        undo,
-        quarantine_until_us: now_us() + QUARANTINE_US,
-    };
-    let set_aside = merge.sets_aside();
-    if set_aside && !plan.making.is_empty() {
-        return Err(none_left_out(&plan).at(Step::Convert));
-    }
     let straight = session.kind() == Kind::Sync && !set_aside;
     let usage = Usage { straight, undo: undo.is_some(), set_aside };
     let staging = database.stage(&session.id, &plan.incoming, &plan.making, usage);
@@ -177,7 +177,7 @@ pub(super) async fn restore(
 fn none_left_out(plan: &Plan) -> SyncError {
     let tables = text::counted(plan.making.tables.len() as u64, "table is", "tables are");
     SyncError::new(Code::Refused, format!("{tables} made together with the rows, of which none can be left out then."))
-        .hint("Start this sync with row errors strict and conflicts abort or source. The next one can leave rows out.")
+        .hint("Start this sync whole, with row errors strict and conflicts abort or source. The next one can leave rows out.")
 }
 
 /// The tables of which so much was written that the planner's statistics are about others: a tenth, as autovacuum has it.

@@ -112,3 +112,23 @@ async fn a_chosen_row_that_is_equal_by_now_stays() {
         assert_eq!(pair.text("select id || name from thing").await, "1new, 2same, 4own");
     }
 }
+
+#[tokio::test]
+async fn while_tables_are_made_rows_cannot_be_chosen() {
+    let pair = pair(
+        "create table thing (id int primary key)",
+        "insert into thing values (1), (2); create table lacking (id int primary key); insert into lacking values (1), (2)",
+        "",
+    )
+    .await;
+    let rows =
+        ["thing", "lacking"].map(|table| ChosenRow { table: table.to_owned(), key: vec!["1".to_owned()] });
+    let options = SyncOptions { rows: rows.to_vec(), initialise: true, ..SyncOptions::default() };
+    let before = Written::of(&pair.target).await;
+
+    let error = pair.pull("backup", &options).await.error.unwrap();
+
+    assert_eq!(error.code, Code::Refused, "{error:?}");
+    assert!(error.message.contains("1 table is made") && error.hint.contains("whole"), "{error:?}");
+    assert_eq!(before.until(&Written::of(&pair.target).await), [].into());
+}
