@@ -17,13 +17,21 @@ use crate::model::{Check, Scope, SessionId, Skipped, text};
 
 pub(crate) use postgres::Postgres;
 pub(crate) use staging::{
-    Foreseen, Incoming, Kept, LeftOut, Loaded, Loader, Merge, Repointed, Resolved, Staging, Stricter,
-    Surplus, Undoing, Usage, Written,
+    Foreseen, Incoming, Kept, LeftOut, Loaded, Loader, Merge, Met, OwnRows, Repointed, Resolved, Staging,
+    Stricter, Surplus, Undoing, Usage, Written,
 };
 pub(crate) use state::{Row, Statement, Value};
 
 /// COPY text of one table, in chunks of any size.
 pub(crate) type RowStream = BoxStream<'static, Result<Bytes, DatabaseError>>;
+
+/// Statements by which the two sides number the rows of a table so that they never meet.
+#[derive(Debug)]
+pub(crate) struct Apart {
+    pub table: TableName,
+    pub source: String,
+    pub target: String,
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {

@@ -51,6 +51,14 @@ pub(crate) enum Surplus {
     Sought,
 }
 
+/// What becomes of an incoming row that meets a unique value of the target's own rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Met {
+    Refused,
+    LeftOut,
+    Replaces,
+}
+
 /// An incoming row that was left out.
 #[derive(Debug, Clone)]
 pub(crate) struct LeftOut {
@@ -93,6 +101,17 @@ pub(crate) struct Resolved {
     /// Sentences about it.
     pub notes: Vec<String>,
     pub repointed: Vec<Repointed>,
+    pub own: Vec<OwnRows>,
+}
+
+/// Rows of table `index` that only the target had.
+#[derive(Debug)]
+pub(crate) struct OwnRows {
+    pub index: usize,
+    /// They made room.
+    pub deleted: u64,
+    /// They reference a row that came instead of one that made room.
+    pub updated: u64,
 }
 
 /// References of staged rows of table `index` that lead to rows of the target's own since; and the sums of the hashes
@@ -109,6 +128,7 @@ impl Resolved {
     pub(crate) fn extend(&mut self, more: Self) {
         self.notes.extend(more.notes);
         self.repointed.extend(more.repointed);
+        self.own.extend(more.own);
     }
 }
 
@@ -153,9 +173,16 @@ pub(crate) trait Staging: Send {
     ) -> Result<Vec<Foreseen>, DatabaseError>;
 
     /// Counts what a merge of table `index` would do to the `rows` of the source that fit in, those that were set aside
-    /// among them, with what can be deleted as `deleted`, and shows the first `most` rows of
-    /// each kind. Nothing is written.
-    async fn preview(&mut self, index: usize, rows: u64, most: u32) -> Result<TablePreview, DatabaseError>;
+    /// among them, and shows the first `most` rows of each kind. With `mirror`, rows that only the target has go first, so
+    /// that nothing can meet them. Nothing is written.
+    async fn preview(
+        &mut self,
+        index: usize,
+        rows: u64,
+        most: u32,
+        mirror: bool,
+        met: Met,
+    ) -> Result<TablePreview, DatabaseError>;
 
     /// How triggers and foreign keys will be kept out of the way, for people.
     fn mode(&self) -> String;

@@ -32,8 +32,7 @@ pub(super) async fn look(
     let (progress, node) = (&session.progress, &session.node);
     progress.enter(Step::Convert, "Counts what would be written");
     let options = progress.status().options;
-    let isolate = options.row_errors == RowErrors::Isolate;
-    let previewed = restore::preview(plan, &mut staged, options.deletes, isolate, progress).await;
+    let previewed = restore::preview(plan, &mut staged, &options, progress).await;
     let (mut tables, foreseen) = previewed.map_err(|error| SyncError::from(error).at(Step::Convert))?;
     tables.extend(equal.iter().map(|(_, digest)| unchanged(digest)));
     let mut checks = node.database.checks().await;

@@ -207,6 +207,11 @@ impl Merging<'_> {
                 *references += repointed.references;
                 *change = change.wrapping_add(repointed.after).wrapping_sub(repointed.before);
             }
+            for own in resolved.own {
+                let counts = &mut self.merged.tables[own.index];
+                counts.deleted += own.deleted;
+                counts.updated += own.updated;
+            }
         }
         if !options.sets_aside() {
             return Ok(());
@@ -248,7 +253,9 @@ impl Merging<'_> {
             let before = if is_part { 0 } else { self.transaction.row_count(index).await? };
             let written = self.transaction.upsert(index, staged_rows).await?;
             let counts = &mut self.merged.tables[index];
-            (counts.inserted, counts.updated) = (written.inserted, written.updated);
+            counts.inserted = written.inserted;
+            // Beside rows of the target's own that reference other rows since a conflict.
+            counts.updated += written.updated;
             counts.unchanged = source_rows - written.inserted - written.updated;
             counts.target_only = (before + written.inserted).saturating_sub(source_rows);
             self.show(index);

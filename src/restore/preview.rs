@@ -1,8 +1,8 @@
 //! Staged rows -> what a merge would do, without a write.
 
 use super::{Plan, RestoreError, Staged};
-use crate::database::Foreseen;
-use crate::model::{Change, DeletePolicy, Step, TablePreview, TableState};
+use crate::database::{Foreseen, Met};
+use crate::model::{ConflictPolicy, DeletePolicy, RowErrors, Step, SyncOptions, TablePreview, TableState};
 use crate::progress::Progress;
 
 /// Rows that are shown of each kind and table.
@@ -15,8 +15,7 @@ const SHOWN_IN_ALL: usize = 500;
 pub(crate) async fn preview(
     plan: &Plan,
     staged: &mut Staged,
-    deletes: DeletePolicy,
-    isolate: bool,
+    options: &SyncOptions,
     progress: &Progress,
 ) -> Result<(Vec<TablePreview>, Vec<Foreseen>), RestoreError> {
     let (mut tables, mut shown) = (Vec::new(), 0);
@@ -26,17 +25,21 @@ pub(crate) async fn preview(
         Some(Foreseen { table, rows: rows.len() as u64, why, first: Vec::new(), is_left_out: true })
     });
     let mut foreseen: Vec<Foreseen> = unfit.collect();
-    let mirrors = deletes == DeletePolicy::Mirror;
+    let mirrors = options.deletes == DeletePolicy::Mirror;
+    let isolate = options.row_errors == RowErrors::Isolate;
+    let met = match options.conflicts {
+        ConflictPolicy::Skip | ConflictPolicy::Target => Met::LeftOut,
+        ConflictPolicy::Abort if isolate => Met::LeftOut,
+        ConflictPolicy::Abort => Met::Refused,
+        ConflictPolicy::Source => Met::Replaces,
+    };
     foreseen.extend(staged.staging.foresee(&plan.order, mirrors, isolate).await?);
     for &index in &plan.order {
         let most = if shown < SHOWN_IN_ALL { SHOWN } else { 0 };
         let unfit = staged.unfit[index].len() as u64;
-        let mut table = staged.staging.preview(index, staged.sums[index].0 - unfit, most).await?;
-        match deletes {
-            // Which row of the target one that does not fit belongs to is not known, so none goes.
-            DeletePolicy::Mirror if unfit == 0 => mirror(&mut table),
-            DeletePolicy::Mirror | DeletePolicy::Keep => keep(&mut table),
-        }
+        // Which row of the target one that does not fit belongs to is not known, so none goes.
+        let mirror = mirrors && unfit == 0;
+        let table = staged.staging.preview(index, staged.sums[index].0 - unfit, most, mirror, met).await?;
         progress.table(index, |status| {
             status.state = TableState::Staged;
             (status.inserted, status.updated, status.deleted) =
@@ -48,18 +51,4 @@ pub(crate) async fn preview(
     }
     progress.info(Step::Convert, "Counted what would be written; nothing was");
     Ok((tables, foreseen))
-}
-
-fn keep(table: &mut TablePreview) {
-    table.deleted = 0;
-    for row in table.rows.iter_mut().filter(|row| row.change == Change::Delete) {
-        row.change = Change::Keep;
-    }
-}
-
-/// Rows that only the target has go first, so that no incoming row can meet one.
-fn mirror(table: &mut TablePreview) {
-    table.target_only -= table.deleted;
-    table.conflicts = 0;
-    table.rows.retain(|row| row.change != Change::Conflict);
 }

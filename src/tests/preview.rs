@@ -61,6 +61,38 @@ async fn what_a_preview_counts_is_what_the_sync_does() {
 }
 
 #[tokio::test]
+async fn rows_in_conflict_count_as_what_becomes_of_them() {
+    let schema = "create table place (id int primary key, code text unique, name text unique)";
+    let options = |conflicts, row_errors| SyncOptions { conflicts, row_errors, ..SyncOptions::default() };
+    for (options, written) in [
+        (options(ConflictPolicy::Skip, RowErrors::Strict), (1, 1, 0)),
+        (options(ConflictPolicy::Target, RowErrors::Strict), (1, 1, 0)),
+        (options(ConflictPolicy::Abort, RowErrors::Isolate), (1, 1, 0)),
+        (options(ConflictPolicy::Source, RowErrors::Strict), (2, 2, 2)),
+    ] {
+        let (source, target) = support::databases("empty", "empty").await;
+        // A new row meets a row of the target's own in two values, one that is there already in one.
+        source
+            .execute(&format!(
+                "{schema}; insert into place values (1, 'a', 'a'), (2, 'y', 'b'), (3, 'z', 'z'), (4, 'd', 'd'), (5, 'e', 'e')"
+            ))
+            .await;
+        target
+            .execute(&format!(
+                "{schema}; insert into place values (1, 'A', 'a'), (2, 'b', 'b'), (5, 'e', 'e'), (8, 'y', 'y'), (9, 'z', 'z')"
+            ))
+            .await;
+        let (_north, south) = nodes(&source, &target).await;
+
+        let preview = south.preview("pull", "north", &options).await.preview.unwrap();
+
+        assert_eq!((sums(&preview), preview.sum(|table| table.conflicts)), (written, 2), "{preview:#?}");
+        let result = south.sync("pull", "north", &options).await.result.unwrap();
+        assert_eq!((result.inserted, result.updated, result.deleted), written, "{options:?} {result:#?}");
+    }
+}
+
+#[tokio::test]
 async fn a_preview_shows_the_first_rows_with_what_changes_and_which_are_newer() {
     let schema = "create table thing (id int primary key, name text, note text, updated_at timestamptz);
                   create table code (id int primary key, code text constraint code_code unique);

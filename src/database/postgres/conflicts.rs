@@ -4,7 +4,7 @@ use futures::TryStreamExt;
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
-use super::super::{DatabaseError, Repointed, Resolved};
+use super::super::{DatabaseError, OwnRows, Repointed, Resolved};
 use super::counts;
 use super::error::doing;
 use super::foreign_keys::{self, Key};
@@ -89,8 +89,10 @@ impl<'a> Resolver<'a> {
                     left_out
                 }
                 ConflictPolicy::Source => {
-                    resolved.notes.extend(self.repoint_own(index).await?);
-                    self.replace(index).await?
+                    resolved.extend(self.repoint_own(index).await?);
+                    let deleted = self.replace(index).await?;
+                    resolved.own.push(OwnRows { index, deleted, updated: 0 });
+                    format!("{deleted} of the target's own rows were replaced because of a conflict")
                 }
             };
             resolved.notes.push(format!("{}: {done} in {}", target.table.name, unique.name));
@@ -143,7 +145,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The target's rows go; those that come take their place.
-    async fn replace(&mut self, index: usize) -> Result<String, DatabaseError> {
+    async fn replace(&mut self, index: usize) -> Result<u64, DatabaseError> {
         let target = &self.targets[index];
         let mut statement = sql(
             "delete from {} t using pg_temp.tandem_pairs met where {}",
@@ -152,8 +154,7 @@ impl<'a> Resolver<'a> {
         if let Some(images) = self.images {
             statement = images.deleting(index, target, Fate::Deleted, &statement);
         }
-        let rows = self.run(target, statement).await?;
-        Ok(format!("{rows} of the target's own rows were replaced because of a conflict"))
+        self.run(target, statement).await
     }
 
     /// Incoming rows that reference a row which is left out reference the target's own instead. They are hashed before
@@ -203,8 +204,8 @@ impl<'a> Resolver<'a> {
     }
 
     /// Rows of the target that reference a row which is replaced reference the one that comes.
-    async fn repoint_own(&mut self, index: usize) -> Result<Vec<String>, DatabaseError> {
-        let mut notes = Vec::new();
+    async fn repoint_own(&mut self, index: usize) -> Result<Resolved, DatabaseError> {
+        let mut resolved = Resolved::default();
         for (key, child) in self.children(index)? {
             self.demand_parents(index, key).await?;
             let target = &self.targets[child];
@@ -219,13 +220,14 @@ impl<'a> Resolver<'a> {
                 .run(target, repoint(key, &target.relation(), &self.targets[index], "old_", "new_"))
                 .await?;
             if rows > 0 {
-                notes.push(format!(
+                resolved.own.push(OwnRows { index: child, deleted: 0, updated: rows });
+                resolved.notes.push(format!(
                     "{rows} of the target's own rows of {} reference the incoming rows of {} instead",
                     key.child, key.parent
                 ));
             }
         }
-        Ok(notes)
+        Ok(resolved)
     }
 
     /// Rows can reference one that has yet to come, unless the server checks at once.

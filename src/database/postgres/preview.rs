@@ -3,7 +3,7 @@
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
-use super::super::DatabaseError;
+use super::super::{DatabaseError, Met};
 use super::counts;
 use super::error::doing;
 use super::merge::SETTINGS;
@@ -34,11 +34,12 @@ pub(super) async fn table(
     target: &Target,
     rows: u64,
     most: u32,
+    (mirror, met): (bool, Met),
 ) -> Result<TablePreview, DatabaseError> {
     let doing = || doing(format!("look at the rows of {}", target.table.name));
     sqlx::query("begin transaction read only").execute(&mut *connection).await.map_err(doing())?;
     sqlx::raw_sql(SETTINGS).execute(&mut *connection).await.map_err(doing())?;
-    let mut look = Look { connection, target, most: i64::from(most) };
+    let mut look = Look { connection, target, most: i64::from(most), mirror, met };
     let preview = look.at(rows).await;
     sqlx::query("rollback").execute(connection).await.map_err(doing())?;
     preview
@@ -54,6 +55,8 @@ struct Look<'a> {
     connection: &'a mut PgConnection,
     target: &'a Target,
     most: i64,
+    mirror: bool,
+    met: Met,
 }
 
 impl Look<'_> {
@@ -76,11 +79,14 @@ impl Look<'_> {
             newer_by: newer_by.cloned(),
             ..TablePreview::default()
         };
-        // The old version of a row that is left out is not the target's own.
-        preview.deleted = match refused {
-            0 => preview.target_only,
-            _ => self.count(counts::surplus(target)).await?,
-        };
+        if self.mirror {
+            // The old version of a row that is left out is not the target's own.
+            preview.deleted = match refused {
+                0 => preview.target_only,
+                _ => self.count(counts::surplus(target)).await?,
+            };
+            preview.target_only -= preview.deleted;
+        }
         if preview.updated > 0 {
             let rows = self.updates(&newer).await?;
             preview.rows.extend(rows);
@@ -90,16 +96,59 @@ impl Look<'_> {
                 let rows = sql("{} s where {}", &[&target.stage, &target.is_lacking()]);
                 preview.rows.extend(self.whole_rows("s", Change::Insert, &rows).await?);
             }
-            if preview.target_only > 0 {
+            if preview.deleted > 0 {
                 preview.rows.extend(self.whole_rows("t", Change::Delete, &deletable_rows(target)).await?);
-                for unique in uniques::of(self.connection, target).await? {
-                    let met = unique.conflicts(target);
-                    preview.conflicts += self.count(sql("select count(*) from {}", &[&met])).await?;
-                    preview.rows.extend(self.whole_rows("s", Change::Conflict, &met).await?);
-                }
+            } else if preview.target_only > 0 {
+                preview.rows.extend(self.whole_rows("t", Change::Keep, &deletable_rows(target)).await?);
+            }
+            if preview.target_only > 0 && !self.mirror {
+                self.conflicts(&mut preview).await?;
             }
         }
         Ok(preview)
+    }
+
+    /// Rows that meet a unique value of the target's own, each once, and what becomes of both.
+    async fn conflicts(&mut self, preview: &mut TablePreview) -> Result<(), DatabaseError> {
+        let target = self.target;
+        let mut met = Vec::new();
+        for unique in uniques::of(self.connection, target).await? {
+            let conflicts = unique.conflicts(target);
+            preview.rows.extend(self.whole_rows("s", Change::Conflict, &conflicts).await?);
+            if self.met == Met::Replaces {
+                let replaced = self.whole_rows("t", Change::Delete, &conflicts).await?;
+                let stays = |row: &RowPreview| replaced.iter().all(|gone| gone.key != row.key);
+                preview.rows.retain(stays);
+                preview.rows.extend(replaced);
+            }
+            met.push(sql(
+                "select s.tandem_place as place, t.tandem_place as own, {} as is_new from {}",
+                &[&target.is_lacking(), &conflicts],
+            ));
+        }
+        if met.is_empty() {
+            return Ok(());
+        }
+        let counted = self
+            .one(sql(
+                "select count(distinct place), count(distinct place) filter (where is_new), count(distinct own) from ({}) met",
+                &[&join(" union all ", met)],
+            ))
+            .await?;
+        let count = |place: usize| counted.get::<i64, _>(place).unsigned_abs();
+        preview.conflicts = count(0);
+        match self.met {
+            Met::Refused => {}
+            Met::LeftOut => {
+                preview.inserted = preview.inserted.saturating_sub(count(1));
+                preview.updated = preview.updated.saturating_sub(count(0) - count(1));
+            }
+            Met::Replaces => {
+                preview.deleted = count(2);
+                preview.target_only = preview.target_only.saturating_sub(count(2));
+            }
+        }
+        Ok(())
     }
 
     /// The first rows that would change, with the columns that would.
@@ -154,7 +203,9 @@ impl Look<'_> {
         let shown = |row: &PgRow| {
             let values = target.columns.iter().zip(row.get::<Vec<Option<String>>, _>("row"));
             let values = values.map(|(column, value)| match change {
-                Change::Delete => ValuePreview { column: column.clone(), before: value, after: None },
+                Change::Delete | Change::Keep => {
+                    ValuePreview { column: column.clone(), before: value, after: None }
+                }
                 _ => ValuePreview { column: column.clone(), before: None, after: value },
             });
             RowPreview { change, key: key(row), values: values.collect(), newer: false }

@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 
-use super::super::{DatabaseError, Foreseen, Incoming, Loader, Merge, Staging, Surplus, Usage};
+use super::super::{DatabaseError, Foreseen, Incoming, Loader, Merge, Met, Staging, Surplus, Usage};
 use super::connect::{Connector, SETTINGS, session_name};
 use super::error::doing;
 use super::fit::FitLoader;
@@ -294,14 +294,21 @@ impl Staging for PostgresStaging {
         Ok(found)
     }
 
-    async fn preview(&mut self, index: usize, rows: u64, most: u32) -> Result<TablePreview, DatabaseError> {
+    async fn preview(
+        &mut self,
+        index: usize,
+        rows: u64,
+        most: u32,
+        mirror: bool,
+        met: Met,
+    ) -> Result<TablePreview, DatabaseError> {
         if self.direct[index] {
             return Ok(preview::made(&self.tables[index].incoming.table, rows));
         }
         // Not the merge's connection: its transaction may be open already.
         let mut connection = self.pool.acquire().await.map_err(doing("look at the rows"))?;
         let merge = self.merge().await?;
-        preview::table(&mut connection, &merge.targets[index], rows, most).await
+        preview::table(&mut connection, &merge.targets[index], rows, most, (mirror, met)).await
     }
 
     async fn isolate(&mut self, order: &[usize], mirror: bool) -> Result<u64, DatabaseError> {
