@@ -149,6 +149,9 @@ pub(crate) trait Database: Send + Sync {
     /// The statements that would make the tables of `making`, tried and taken back.
     async fn rehearse(&self, session: &SessionId, making: &Making) -> Result<Vec<String>, DatabaseError>;
 
+    /// How the sequences behind the keys of `tables` would stay out of the way of the source's.
+    async fn apart(&self, source: &[SequenceValue], tables: &[&Table]) -> Result<Vec<Apart>, DatabaseError>;
+
     /// Raises the sequences that lag behind the source's or behind their own column; never lowers one.
     /// Returns how many it raised.
     async fn raise_sequences(

@@ -1,13 +1,17 @@
 //! A sync that stops before it writes: everything up to the transaction is real, so what it counts is what would happen.
 
+use std::collections::HashSet;
+
 use super::session::{Outcome, Session};
+use super::target::at;
 use super::undo;
-use crate::catalog::Making;
+use crate::archive::SequenceValue;
+use crate::catalog::{Making, Table};
 use crate::compare::Stayed;
 use crate::database::Foreseen;
 use crate::model::{
-    Code, ConflictPolicy, Phase, Preview, PreviewFinding, RowErrors, Step, SyncError, SyncOptions,
-    TableDigest, TablePreview, text,
+    Code, ConflictPolicy, DeletePolicy, Phase, Preview, PreviewFinding, RowErrors, Step, SyncError,
+    SyncOptions, TableDigest, TablePreview, text,
 };
 use crate::restore::{self, Plan, Staged};
 use crate::spool_dir;
@@ -54,8 +58,44 @@ pub(super) async fn look(
     if !warnings.is_empty() {
         preview.findings.push(warning(&text::few(&warnings, "\n")));
     }
+    if options.deletes == DeletePolicy::Keep {
+        preview.findings.extend(apart(session, plan, &staged.sequences, &preview).await?);
+    }
     progress.done(Step::Convert, "Counted");
     Ok(ended(preview))
+}
+
+/// Where both sides have rows of their own, the next ones can meet in their keys.
+async fn apart(
+    session: &Session,
+    plan: &Plan,
+    source: &[SequenceValue],
+    preview: &Preview,
+) -> Result<Option<PreviewFinding>, SyncError> {
+    let both = preview.tables.iter().filter(|table| table.inserted > 0 && table.target_only > 0);
+    let both: HashSet<&str> = both.map(|table| table.name.as_str()).collect();
+    let tables = plan.incoming.iter().map(|incoming| &incoming.table);
+    let tables: Vec<&Table> = tables.filter(|table| both.contains(table.name.display().as_str())).collect();
+    if tables.is_empty() {
+        return Ok(None);
+    }
+    let apart = session.node.database.apart(source, &tables).await.map_err(at(Step::Convert))?;
+    if apart.is_empty() {
+        return Ok(None);
+    }
+    let names: Vec<String> = apart.iter().map(|apart| apart.table.display()).collect();
+    let mut statements = vec![format!("-- on {}", session.peer)];
+    statements.extend(apart.iter().map(|apart| apart.source.clone()));
+    statements.push(format!("-- on {}", session.node.config.name));
+    statements.extend(apart.into_iter().map(|apart| apart.target));
+    Ok(Some(PreviewFinding {
+        text: format!(
+            "Both servers have made rows of {}, and number them alike: rows with the same number are taken for one. Let one count the odd and the other the even numbers:",
+            text::few(&names, ", ")
+        ),
+        statements,
+        ..PreviewFinding::default()
+    }))
 }
 
 /// A row takes about as many bytes as its text, in the staging table, in the table with its indexes twice, and once more

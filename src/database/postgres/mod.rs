@@ -54,11 +54,11 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Row as _};
 
 use super::{
-    Claim, Database, DatabaseError, Facts, Held, Incoming, Row, Snapshot, Staging, Statement, Undoing, Usage,
-    View,
+    Apart, Claim, Database, DatabaseError, Facts, Held, Incoming, Row, Snapshot, Staging, Statement, Undoing,
+    Usage, View,
 };
 use crate::archive::SequenceValue;
-use crate::catalog::{Addition, Catalog, Making, TableName};
+use crate::catalog::{Addition, Catalog, Making, Table, TableName};
 use crate::config::{Config, ScopeSettings, Secret};
 use crate::model::{Check, SessionId};
 use crate::sql::sql;
@@ -229,6 +229,11 @@ impl Database for Postgres {
         transaction.rollback().await.map_err(doing("roll back"))?;
         connection.close().await.map_err(doing("close a connection"))?;
         Ok(made)
+    }
+
+    async fn apart(&self, source: &[SequenceValue], tables: &[&Table]) -> Result<Vec<Apart>, DatabaseError> {
+        let mut connection = self.pool.acquire().await.map_err(doing("read the sequences"))?;
+        sequences::apart(&mut connection, source, tables).await
     }
 
     async fn raise_sequences(

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row as _};
 
-use super::super::DatabaseError;
+use super::super::{Apart, DatabaseError};
 use super::connect::Connector;
 use super::error::doing;
 use crate::archive::SequenceValue;
-use crate::catalog::TableName;
+use crate::catalog::{Table, TableName};
 use crate::model::SessionId;
 use crate::sql::{Ident, Sql, join, quoted, sql};
 
@@ -61,6 +61,39 @@ pub(super) async fn read(
     sequences.iter_mut().for_each(|sequence| sequence.users.clear());
     let states = states(connection, &sequences).await?;
     Ok(states.into_iter().map(|state| state.own).collect())
+}
+
+/// The sequences that give rows of `tables` their keys and count by ones, as the source's do unless told otherwise: how
+/// each side counts by twos from where neither has been, the source the odd numbers.
+pub(super) async fn apart(
+    connection: &mut PgConnection,
+    source: &[SequenceValue],
+    tables: &[&Table],
+) -> Result<Vec<Apart>, DatabaseError> {
+    let theirs: HashMap<&TableName, i64> =
+        source.iter().map(|value| (&value.name, value.last_value)).collect();
+    let keyed = |(name, column): &(TableName, String)| {
+        tables.iter().find(|table| table.name == *name && table.key().contains(column))
+    };
+    let mut sequences = list(connection).await?;
+    sequences.retain(|sequence| {
+        sequence.increment == 1
+            && theirs.contains_key(&sequence.name)
+            && sequence.users.iter().any(|user| keyed(user).is_some())
+    });
+    let states = states(connection, &sequences).await?;
+    let apart = sequences.iter().zip(states).filter_map(|(sequence, state)| {
+        let table = sequence.users.iter().find_map(keyed)?;
+        let furthest = theirs[&sequence.name].max(state.own.last_value).max(state.held.unwrap_or(i64::MIN));
+        let odd = furthest.checked_add(2)? | 1;
+        let even = odd.checked_add(1).filter(|even| *even <= sequence.maximum)?;
+        let counts = |from: i64| {
+            let alter = sql("alter sequence {} increment by 2 restart with {};", &[&sequence.name, &from]);
+            alter.as_str().to_owned()
+        };
+        Some(Apart { table: table.name.clone(), source: counts(odd), target: counts(even) })
+    });
+    Ok(apart.collect())
 }
 
 /// How often a sequence is looked at that moves while we look.
