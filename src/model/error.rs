@@ -33,7 +33,7 @@ impl SyncError {
 
     /// Nothing is said of the target, which is `peer`: it can have committed, and could not be asked.
     #[must_use]
-    pub(crate) fn in_doubt(self, peer: &str) -> Self {
+    pub fn in_doubt(self, peer: &str) -> Self {
         self.hint(format!(
             "Whether {peer} has committed could not be asked: its history says it. Starting the sync again does no harm."
         ))

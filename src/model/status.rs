@@ -176,7 +176,7 @@ impl SyncStatus {
 
 impl SyncStatus {
     /// Nothing runs any more: whatever still did has failed, but for what leads to a commit that is known.
-    pub(crate) fn end_running_steps(&mut self) {
+    pub fn end_running_steps(&mut self) {
         let committed = self.phase.is_committed();
         for step in self.steps.iter_mut().filter(|step| step.state == StepState::Running) {
             let done = committed && step.step != Step::Verify;
@@ -190,7 +190,7 @@ impl SyncStatus {
     }
 
     /// The rows are written to the peer's database, not to ours.
-    pub(crate) fn writes_at_peer(&self) -> bool {
+    pub fn writes_at_peer(&self) -> bool {
         self.kind == Kind::Sync && self.direction == Direction::Push
     }
 
