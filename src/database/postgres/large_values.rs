@@ -11,7 +11,7 @@ use sqlx::postgres::PgConnection;
 use super::super::DatabaseError;
 use super::error::doing;
 use crate::catalog::{Finding, Table, TableName};
-use crate::sql::{Ident, Sql, join, sql};
+use crate::sql::{Ident, Literal, Sql, join, sql};
 
 /// The largest value and the largest row, in bytes. Text can double when it is escaped, as bytea does.
 const LARGEST_VALUE: i64 = 256 << 20;
@@ -25,22 +25,23 @@ pub(super) async fn too_large(
     tables: &[Table],
 ) -> Result<Vec<Finding>, DatabaseError> {
     let mut found = Vec::new();
-    for (name, columns) in candidates(connection, tables).await? {
+    for (name, Candidate { key, columns }) in candidates(connection, tables).await? {
         let lengths = columns.iter().map(Column::length);
         let largest = join(", ", lengths.clone().map(|length| sql("coalesce(max({}), 0)", &[&length])));
-        let row = join(" + ", lengths.map(|length| sql("coalesce({}, 0)", &[&length])));
+        let whole = join(" + ", lengths.map(|length| sql("coalesce({}, 0)", &[&length])));
         let statement = sql(
             "select array[{}]::bigint[], coalesce(max({}), 0)::bigint from only {}",
-            &[&largest, &row, &name],
+            &[&largest, &whole, &name],
         );
         let (largest, row): (Vec<i64>, i64) = sqlx::query_as(statement.into_query())
             .fetch_one(&mut *connection)
             .await
             .map_err(doing(format!("measure the values of {name}")))?;
         for (column, size) in columns.iter().zip(&largest).filter(|(_, size)| **size > LARGEST_VALUE) {
+            let at = largest_at(connection, &name, &key, &column.length()).await?;
             found.push(Finding::block(
                 format!(
-                    "Column {name}.{} holds a value of {} MB; at most {} MB can be synced.",
+                    "Column {name}.{} holds a value of {} MB{at}; at most {} MB can be synced.",
                     column.name,
                     size >> 20,
                     LARGEST_VALUE >> 20
@@ -52,9 +53,10 @@ pub(super) async fn too_large(
             ));
         }
         if row > LARGEST_ROW && largest.iter().all(|size| *size <= LARGEST_VALUE) {
+            let at = largest_at(connection, &name, &key, &whole).await?;
             found.push(Finding::block(
                 format!(
-                    "A row of {name} has {} MB; at most {} MB can be synced.",
+                    "A row of {name} has {} MB{at}; at most {} MB can be synced.",
                     row >> 20,
                     LARGEST_ROW >> 20
                 ),
@@ -63,6 +65,31 @@ pub(super) async fn too_large(
         }
     }
     Ok(found)
+}
+
+/// ` (id 7)`: the row with the greatest of `length`; nothing of a table without a key.
+async fn largest_at(
+    connection: &mut PgConnection,
+    table: &TableName,
+    key: &[String],
+    length: &Sql,
+) -> Result<String, DatabaseError> {
+    if key.is_empty() {
+        return Ok(String::new());
+    }
+    let parts = key.iter().map(|column| sql("{} || ' ' || {}::text", &[&Literal(column), &Ident(column)]));
+    let statement = sql(
+        "select {} from only {} order by {} desc nulls last limit 1",
+        &[&join(" || ', ' || ", parts), table, length],
+    );
+    let key: Result<String, _> = sqlx::query_scalar(statement.into_query()).fetch_one(connection).await;
+    key.map(|key| format!(" ({key})")).map_err(doing(format!("measure the values of {table}")))
+}
+
+/// A table, or a part of one, that can hold a large value.
+struct Candidate {
+    key: Vec<String>,
+    columns: Vec<Column>,
 }
 
 struct Column {
@@ -89,13 +116,13 @@ impl Column {
 async fn candidates(
     connection: &mut PgConnection,
     tables: &[Table],
-) -> Result<BTreeMap<TableName, Vec<Column>>, DatabaseError> {
+) -> Result<BTreeMap<TableName, Candidate>, DatabaseError> {
     let (schemas, names): (Vec<&str>, Vec<&str>) =
         tables.iter().map(|table| (table.name.schema.as_str(), table.name.name.as_str())).unzip();
     let rows = sqlx::query(
-        r#"select n.nspname::text as schema, c.relname::text as name, a.attname::text as column_name,
+        r#"select n.nspname::text as schema, c.relname::text as name, listed.place, a.attname::text as column_name,
                   coalesce(nullif(t.typbasetype, 0), t.oid) = any('{bytea,text,varchar,bpchar}'::regtype[]) as is_plain
-           from unnest($1::text[], $2::text[]) listed(schema, name)
+           from unnest($1::text[], $2::text[]) with ordinality listed(schema, name, place)
            join pg_namespace ln on ln.nspname = listed.schema
            join pg_class l on l.relnamespace = ln.oid and l.relname = listed.name
            cross join lateral (
@@ -116,11 +143,13 @@ async fn candidates(
     .fetch_all(connection)
     .await
     .map_err(doing("look for large values"))?;
-    let mut found: BTreeMap<TableName, Vec<Column>> = BTreeMap::new();
+    let mut found: BTreeMap<TableName, Candidate> = BTreeMap::new();
     for row in rows {
+        let listed = usize::try_from(row.get::<i64, _>("place") - 1).ok().and_then(|place| tables.get(place));
+        let key = listed.map(|table| table.key().to_vec()).unwrap_or_default();
         let table = TableName::new(row.get::<String, _>("schema"), row.get::<String, _>("name"));
         let column = Column { name: row.get("column_name"), is_plain: row.get("is_plain") };
-        found.entry(table).or_default().push(column);
+        found.entry(table).or_insert(Candidate { key, columns: Vec::new() }).columns.push(column);
     }
     Ok(found)
 }

@@ -20,9 +20,9 @@ async fn values_that_copy_cannot_write_are_refused_before_anything_is_sent() {
     .await;
 
     let parts = [
-        "public.file.content holds a value of 600 MB",
-        "public.file.note holds a value of 300 MB",
-        "A row of public.parts_1 has 600 MB",
+        "public.file.content holds a value of 600 MB (id 1);",
+        "public.file.note holds a value of 300 MB (id 1);",
+        "A row of public.parts_1 has 600 MB;",
     ];
     let error = pair.refused(&keep(), Step::Backup, Code::Refused, &parts).await;
 
