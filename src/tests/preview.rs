@@ -1,7 +1,7 @@
 //! A preview says exactly what the sync then does, and writes nothing.
 
 use tandem::model::{
-    Change, ConflictPolicy, DeletePolicy, Kind, Phase, Preview, PreviewFinding, RowErrors, SyncOptions,
+    Change, Code, ConflictPolicy, DeletePolicy, Kind, Phase, Preview, PreviewFinding, RowErrors, SyncOptions,
 };
 
 use crate::support::{self, Written, nodes};
@@ -333,6 +333,37 @@ async fn rows_that_would_be_left_out_are_counted_as_nothing_else() {
         assert_eq!(sums(&preview), (result.inserted, result.updated, result.deleted), "{preview:#?}");
         assert_eq!(preview.sum(|table| table.unchanged), result.unchanged);
     }
+}
+
+#[tokio::test]
+async fn without_a_key_a_row_that_needs_a_value_of_the_targets_is_found() {
+    let schema = "create table loose (code text unique, note text)";
+    let (source, target) = support::databases("empty", "empty").await;
+    source
+        .execute(&format!(
+            "{schema}; insert into loose values ('a', 'new'), ('b', 'same'), ('c', null), (null, 'x')"
+        ))
+        .await;
+    target
+        .execute(&format!("{schema}; insert into loose values ('a', 'old'), ('b', 'same'), (null, 'own')"))
+        .await;
+    let (_north, south) = nodes(&source, &target).await;
+
+    let preview = south.preview("pull", "north", &SyncOptions::default()).await.preview.unwrap();
+
+    let blocks: Vec<_> = preview.findings.iter().filter(|finding| finding.blocks).collect();
+    assert_eq!(blocks.len(), 1, "{preview:#?}");
+    assert_says(&blocks[0].text, &["1 row of loose would be refused", "loose_code_key", "(a,new)"]);
+    let refused = south.sync("pull", "north", &SyncOptions::default()).await;
+    assert_eq!(refused.error.unwrap().code, Code::RowRefused);
+
+    let options = SyncOptions { row_errors: RowErrors::Isolate, ..SyncOptions::default() };
+    let preview = south.preview("pull", "north", &options).await.preview.unwrap();
+    let result = south.sync("pull", "north", &options).await.result.unwrap();
+    assert_eq!((sums(&preview), result.set_aside), ((2, 0, 0), 1), "{preview:#?}");
+    assert_eq!((result.inserted, result.updated, result.deleted), sums(&preview));
+    let mirrored = south.preview("pull", "north", &mirror()).await.preview.unwrap();
+    assert!(!mirrored.is_blocked(), "{mirrored:#?}");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use super::error::doing;
 use super::merge::{SETTINGS, run};
 use super::set_aside::{MOST, Refused};
 use super::statements::Target;
+use super::uniques::{self, Unique};
 use super::{counts, foreign_keys, set_aside};
 use crate::catalog::{ForeignKey, TableName};
 use crate::sql::{Definition, Ident, Sql, join, quoted, sql};
@@ -60,6 +61,11 @@ impl Foresight<'_> {
             }
         }
         rules.extend(self.references(target, stricter).await?);
+        if target.table.key().is_empty() && !self.mirror {
+            rules.extend(
+                uniques::of(self.connection, target).await?.iter().map(|unique| taken(target, unique)),
+            );
+        }
         let mut refused = Vec::new();
         for rule in rules {
             let (foreseen, places) = self.refused(target, &rule).await?;
@@ -203,6 +209,16 @@ fn must_hold(column: &str) -> Rule {
         sqlstate: "23502",
         // Not `is null`, which asks a composite value for its fields.
         refuses: sql("s.{} is not distinct from null", &[&Ident(column)]),
+    }
+}
+
+/// Without a key no row takes another's place, so that every row of the target stays and keeps its values.
+fn taken(target: &Target, unique: &Unique) -> Rule {
+    Rule {
+        why: format!("it needs the value in {} that a row of the target holds", unique.name),
+        sqlstate: "23505",
+        // As text: PostgreSQL 13 cannot hash places.
+        refuses: sql("s.ctid::text in (select s.tandem_place::text from {})", &[&unique.all_met(target)]),
     }
 }
 

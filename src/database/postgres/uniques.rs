@@ -89,8 +89,17 @@ pub(super) async fn of(connection: &mut PgConnection, target: &Target) -> Result
 impl Unique {
     /// The staged rows `s` that meet a row `t` which only the target has, as a relation of both.
     pub(super) fn conflicts(&self, target: &Target) -> Sql {
+        self.met(target, &target.surplus_rows())
+    }
+
+    /// The staged rows `s` that meet a row `t` of the target, equal ones too, as a relation of both.
+    pub(super) fn all_met(&self, target: &Target) -> Sql {
+        self.met(target, &sql("{} t", &[&target.relation()]))
+    }
+
+    fn met(&self, target: &Target, own: &Sql) -> Sql {
         let staged = self.side(&sql("{} s", &[&target.stage]), "s");
-        let own = self.side(&target.surplus_rows(), "t");
+        let own = self.side(own, "t");
         let meets = self.parts.iter().enumerate().map(|(place, (_, operator))| {
             let (a, b) = (value("s", place), value("t", place));
             let equal = sql("{} {} {}", &[&a, operator, &b]);
