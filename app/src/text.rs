@@ -93,6 +93,7 @@ pub fn options(options: &SyncOptions) -> String {
         (!options.undo, "no undo"),
         (options.scope != Scope::default(), "a part only"),
         (!options.rows.is_empty(), "chosen rows"),
+        (options.bandwidth_kb.is_some(), "bandwidth limited"),
         (options.initialise || options.additive, "missing tables or columns made"),
     ];
     let rest: String =

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::TryStreamExt;
 use futures::stream::BoxStream;
 
 use super::{Caller, Engine};
@@ -40,7 +41,8 @@ impl Engine {
         session: &SessionId,
         offset: u64,
     ) -> Result<BoxStream<'static, std::io::Result<Bytes>>, SyncError> {
-        let spool = self.peers_session(caller, session)?.spool()?;
+        let session = self.peers_session(caller, session)?;
+        let spool = session.spool()?;
         if offset > spool.len() {
             let here = spool.len();
             return Err(SyncError::new(
@@ -48,7 +50,14 @@ impl Engine {
                 format!("Byte {offset} is not there yet, only {here} are."),
             ));
         }
-        Ok(Box::pin(spool.read_from(offset)))
+        let pieces = spool.read_from(offset).and_then(move |piece| {
+            let session = session.clone();
+            async move {
+                session.pace(piece.len()).await;
+                Ok(piece)
+            }
+        });
+        Ok(Box::pin(pieces))
     }
 
     pub async fn receive_backup(

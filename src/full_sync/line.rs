@@ -68,6 +68,7 @@ impl<'a> Line<'a> {
     pub(super) async fn say(&mut self, message: &impl Serialize) -> Result<(), SyncError> {
         let bytes = self.write(message)?;
         self.bytes += bytes.len() as u64;
+        self.session.pace(bytes.len()).await;
         match &mut self.end {
             End::Calls { client, answer } => {
                 self.number += 1;

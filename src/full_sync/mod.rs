@@ -5,6 +5,7 @@ mod contact;
 mod delta;
 mod errors;
 mod line;
+mod pace;
 mod preview;
 mod pull;
 mod push;

@@ -53,6 +53,7 @@ async fn upload(session: &Session, client: &Client, spool: Arc<Spool>) -> Result
     let mut sent = 0;
     let mut bytes = Box::pin(spool.read_from(0));
     let mut piece = BytesMut::with_capacity(PIECE);
+    let most = session.piece(PIECE);
     loop {
         let chunk = bytes
             .next()
@@ -63,9 +64,10 @@ async fn upload(session: &Session, client: &Client, spool: Arc<Spool>) -> Result
         piece.extend_from_slice(&chunk.unwrap_or_default());
         // A slow dump should not hold back what is there already: pieces are cut small while nothing is known to wait.
         let waiting = spool.len() - sent - piece.len() as u64;
-        if piece.len() >= PIECE / 2 || (!piece.is_empty() && (end || waiting == 0)) {
+        if piece.len() >= most / 2 || (!piece.is_empty() && (end || waiting == 0)) {
             let whole = piece.split().freeze();
             let length = whole.len() as u64;
+            session.pace(whole.len()).await;
             send(session, client, sent, whole).await?;
             sent += length;
             progress.bytes(sent);

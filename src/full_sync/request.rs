@@ -53,6 +53,14 @@ pub(super) fn refuse_contradiction(options: &SyncOptions) -> Result<(), SyncErro
         )
         .hint("Leave out the option initialise, or the columns afterwards."));
     }
+    let least = SyncOptions::LEAST_BANDWIDTH_KB;
+    if options.bandwidth_kb.is_some_and(|limit| limit < least) {
+        return Err(SyncError::new(
+            Code::BadRequest,
+            format!("A bandwidth of less than {least} kB a second is too little to tell a slow sync from a dead one."),
+        )
+        .hint(format!("Allow {least} kB a second or more, or set no limit.")));
+    }
     Ok(())
 }
 

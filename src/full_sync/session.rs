@@ -10,6 +10,7 @@ use tokio::sync::{Mutex as AsyncMutex, watch};
 use super::Node;
 use super::errors::{internal, spool_failed};
 use super::line::{self, Numbered};
+use super::pace::Pace;
 use super::talk::Talk;
 use crate::archive::{Compression, Spool, SpoolWriter};
 use crate::catalog::TableName;
@@ -82,6 +83,7 @@ pub(crate) struct Session {
     pub(super) digests: watch::Sender<Option<Vec<TableDigest>>>,
     pub(super) heard: Mutex<Instant>,
     talk: Mutex<Talk>,
+    pace: Pace,
     /// The last message of a peer, about rows that differ or with rows, and our answer.
     pub(super) asked: watch::Sender<Numbered>,
     pub(super) answered: watch::Sender<Numbered>,
@@ -108,6 +110,7 @@ impl Session {
             digests: watch::Sender::new(None),
             heard: Mutex::new(Instant::now()),
             talk: Mutex::default(),
+            pace: Pace::new(&status.options),
             asked: watch::Sender::new(None),
             answered: watch::Sender::new(None),
             ended: watch::Sender::new(false),
@@ -226,6 +229,23 @@ impl Session {
     /// Rows come as JSON instead of an archive.
     pub(super) fn sends_rows(&self) -> bool {
         self.progress.status().method == Method::Rows
+    }
+
+    /// Waits until so many bytes may leave.
+    pub(crate) async fn pace(&self, bytes: usize) {
+        const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+        let mut wait = self.pace.wait(bytes);
+        while !wait.is_zero() {
+            let some = wait.min(SIGN_OF_LIFE);
+            tokio::time::sleep(some).await;
+            self.progress.touch();
+            wait -= some;
+        }
+    }
+
+    /// A piece of at most `most` bytes that leaves within a second.
+    pub(super) fn piece(&self, most: usize) -> usize {
+        self.pace.piece(most)
     }
 
     pub(super) fn compression(&self) -> Compression {

@@ -121,6 +121,14 @@ pub struct SyncOptions {
     /// Add columns and labels of enums that the target lacks, committed before the rows come.
     #[serde(skip_serializing_if = "is_off")]
     pub additive: bool,
+    /// Each node sends at most so many kilobytes (1000 bytes) a second to the other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bandwidth_kb: Option<u64>,
+}
+
+impl SyncOptions {
+    /// With less, a single piece would look like a connection that has died.
+    pub const LEAST_BANDWIDTH_KB: u64 = 64;
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
@@ -141,6 +149,7 @@ impl Default for SyncOptions {
             rows: Vec::new(),
             initialise: false,
             additive: false,
+            bandwidth_kb: None,
         }
     }
 }

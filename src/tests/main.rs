@@ -4,6 +4,7 @@
 mod additive;
 mod after_commit;
 mod archive;
+mod bandwidth;
 mod cluster;
 mod commands;
 mod delta;

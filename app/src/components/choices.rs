@@ -1,7 +1,7 @@
 //! The options of a sync, each with what it means; one line of the lists below is one choice.
 
 use leptos::prelude::*;
-use tandem::model::{ConflictPolicy, DeletePolicy, RowErrors, Scope, SyncOptions};
+use tandem::model::{ConflictPolicy, DeletePolicy, RowErrors, SyncOptions};
 
 use crate::draft::Draft;
 use crate::live::use_live;
@@ -96,43 +96,51 @@ const REFUSED: [Choice; 2] = [
 ];
 
 /// Id, label, what it means, and how its text is read and taken.
-type Field = (&'static str, &'static str, &'static str, fn(&Scope) -> String, fn(&mut Scope, &str));
+type Field =
+    (&'static str, &'static str, &'static str, fn(&SyncOptions) -> String, fn(&mut SyncOptions, &str));
 
-const FIELDS: [Field; 5] = [
+const FIELDS: [Field; 6] = [
     (
         "include",
         "Only these tables",
         "Names with *, separated by spaces",
-        |scope| scope.include.join(" "),
-        |scope, text| scope.include = globs(text),
+        |set| set.scope.include.join(" "),
+        |set, text| set.scope.include = globs(text),
     ),
     (
         "exclude",
         "Not these tables",
         "As audit_* or tmp_*, separated by spaces",
-        |scope| scope.exclude.join(" "),
-        |scope, text| scope.exclude = globs(text),
+        |set| set.scope.exclude.join(" "),
+        |set, text| set.scope.exclude = globs(text),
     ),
     (
         "without-columns",
         "Not these columns",
         "As customers.note; they keep their own values",
-        |scope| scope.without_columns.join(" "),
-        |scope, text| scope.without_columns = globs(text),
+        |set| set.scope.without_columns.join(" "),
+        |set, text| set.scope.without_columns = globs(text),
     ),
     (
         "business",
         "Only one business",
         "Its key; empty takes all of them",
-        |scope| scope.business.clone().unwrap_or_default(),
-        |scope, text| scope.business = Some(text.trim().to_owned()).filter(|key| !key.is_empty()),
+        |set| set.scope.business.clone().unwrap_or_default(),
+        |set, text| set.scope.business = Some(text.trim().to_owned()).filter(|key| !key.is_empty()),
     ),
     (
         "audit-limit",
         "Rows of audit tables",
         "So many of the newest, in digits; empty takes all",
-        |scope| scope.audit_limit.map(|limit| limit.to_string()).unwrap_or_default(),
-        |scope, text| scope.audit_limit = text.trim().parse().ok(),
+        |set| set.scope.audit_limit.map(|limit| limit.to_string()).unwrap_or_default(),
+        |set, text| set.scope.audit_limit = text.trim().parse().ok(),
+    ),
+    (
+        "bandwidth",
+        "Bandwidth",
+        "Kilobytes a second at most, in digits; empty sets no limit",
+        |set| set.bandwidth_kb.map(|limit| limit.to_string()).unwrap_or_default(),
+        |set, text| set.bandwidth_kb = text.trim().parse().ok(),
     ),
 ];
 
@@ -186,12 +194,12 @@ fn group(
 }
 
 fn text_field(draft: Draft, (id, label, why, read, take): &'static Field) -> AnyView {
-    let set = move || read(&draft.options.read().scope);
+    let set = move || read(&draft.options.read());
     let take = move |event: leptos::ev::Event| {
-        draft.options.update(|options| take(&mut options.scope, &event_target_value(&event)));
+        draft.options.update(|options| take(options, &event_target_value(&event)));
         // What could not be read is not left standing as if it were set.
         event_target::<leptos::web_sys::HtmlInputElement>(&event)
-            .set_value(&read(&draft.options.read_untracked().scope));
+            .set_value(&read(&draft.options.read_untracked()));
     };
     let live = use_live();
     let why_id = format!("{id}-why");

@@ -76,6 +76,9 @@ struct Request {
     /// Leave out columns, as `customers.note`; the target keeps its own values in them; may be given more than once
     #[arg(long, value_name = "GLOB")]
     without_column: Vec<String>,
+    /// Let each server send at most so many kilobytes a second
+    #[arg(long, value_name = "KB")]
+    bandwidth: Option<u64>,
     /// Print the final status as JSON, and nothing else
     #[arg(long)]
     json: bool,
@@ -152,6 +155,7 @@ pub(crate) async fn run(arguments: Arguments, kind: Kind) -> Result<ExitCode, St
                 without_columns: wanted.without_column,
             },
             additive: wanted.additive,
+            bandwidth_kb: wanted.bandwidth,
             ..SyncOptions::default()
         },
     };
