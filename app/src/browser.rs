@@ -49,13 +49,14 @@ pub fn shows(id: &str) -> bool {
 #[cfg(feature = "hydrate")]
 const DRAWN: &str = "[data-drawn]";
 
-/// Puts what the server draws on the page at `path` in its place on this one, then goes on with `then`.
+/// Puts what the server draws on the page at `path` in its `place` on this one, then goes on with `then`. A place that the
+/// browser has made need not be on the page yet; one that came with the page is looked for.
 #[cfg(feature = "hydrate")]
-pub fn fill(path: &str, then: impl Fn() + 'static) {
+pub fn fill(place: Option<web_sys::Element>, path: &str, then: impl Fn() + 'static) {
     use wasm_bindgen::JsCast;
     use wasm_bindgen::closure::Closure;
 
-    let Ok(Some(place)) = document().query_selector(DRAWN) else { return };
+    let Some(place) = place.or_else(|| document().query_selector(DRAWN).ok().flatten()) else { return };
     let Ok(request) = web_sys::XmlHttpRequest::new() else { return };
     let (answer, wanted) = (request.clone(), path.to_owned());
     // Meanwhile another page may be wanted at the same place.

@@ -46,6 +46,20 @@ test('the list follows what happens while it is looked at', async ({ panel, serv
   await expect(panel.page.getByRole('table').locator(`a[href="/history/${session}"]`)).toBeVisible();
 });
 
+test('a session is shown whole to who comes by a link on the panel', async ({ panel, page, servers: { target, source } }) => {
+  await emptied(target);
+  const session = await startSync(target, 'pull', source.name);
+  await ended(target, session);
+  for (const from of ['/', '/history']) {
+    await panel.open(from);
+
+    await page.locator(`main a[href="/history/${session}"]`).first().click();
+
+    await expect(page.getByRole('region', { name: 'Per table' })).toContainText('order_items');
+    await expect(page.getByRole('link', { name: 'Open the page' })).toHaveCount(0);
+  }
+});
+
 test('a session is kept whole: numbers, tables and its log', async ({ panel, servers: { target, source } }) => {
   await emptied(target);
   const session = await startSync(target, 'pull', source.name);

@@ -61,6 +61,7 @@ pub fn part(page: impl Fn() -> String + Send + Sync + 'static, _: impl FnOnce() 
     let came_with_page = !live.is_mounted.get_untracked();
     // What follows its changes is the effect alone: the place itself stays.
     let first = untrack(&page);
+    let place = NodeRef::<leptos::html::Div>::new();
     Effect::new(move |drawn: Option<bool>| {
         let page = page();
         let is_drawn = drawn.unwrap_or(came_with_page);
@@ -70,13 +71,16 @@ pub fn part(page: impl Fn() -> String + Send + Sync + 'static, _: impl FnOnce() 
         if is_drawn {
             browser::localise(live);
         } else {
-            browser::fill(&page, move || browser::localise(live));
+            let made = place.get().map(Into::into);
+            if came_with_page || made.is_some() {
+                browser::fill(made, &page, move || browser::localise(live));
+            }
         }
         false
     });
     if came_with_page {
         return InertElement::new("").into_any();
     }
-    view! { <div class="stack" data-drawn><a class="text" href=first rel="external">"Open the page"</a></div> }
+    view! { <div class="stack" node_ref=place data-drawn><a class="text" href=first rel="external">"Open the page"</a></div> }
         .into_any()
 }
