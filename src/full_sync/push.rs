@@ -53,7 +53,7 @@ async fn upload(session: &Session, client: &Client, spool: Arc<Spool>) -> Result
     let mut sent = 0;
     let mut bytes = Box::pin(spool.read_from(0));
     let mut piece = BytesMut::with_capacity(PIECE);
-    let most = session.piece(PIECE);
+    let most = session.pace.piece(PIECE);
     loop {
         let chunk = bytes
             .next()

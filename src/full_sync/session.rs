@@ -83,7 +83,7 @@ pub(crate) struct Session {
     pub(super) digests: watch::Sender<Option<Vec<TableDigest>>>,
     pub(super) heard: Mutex<Instant>,
     talk: Mutex<Talk>,
-    pace: Pace,
+    pub(super) pace: Pace,
     /// The last message of a peer, about rows that differ or with rows, and our answer.
     pub(super) asked: watch::Sender<Numbered>,
     pub(super) answered: watch::Sender<Numbered>,
@@ -241,11 +241,6 @@ impl Session {
             self.progress.touch();
             wait -= some;
         }
-    }
-
-    /// A piece of at most `most` bytes that leaves within a second.
-    pub(super) fn piece(&self, most: usize) -> usize {
-        self.pace.piece(most)
     }
 
     pub(super) fn compression(&self) -> Compression {

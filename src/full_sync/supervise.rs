@@ -12,7 +12,7 @@ use super::session::{Outcome, Session, Stop};
 use super::{contact, preview};
 use crate::catalog::TableName;
 use crate::clock::now_us;
-use crate::model::{Code, Kind, LogLevel, Phase, Step, StepState, StepStatus, SyncError, SyncStatus};
+use crate::model::{Code, Kind, LogLevel, Phase, Step, StepState, SyncError, SyncStatus};
 use crate::store::Commit;
 
 const SHOW: Duration = Duration::from_millis(100);
@@ -126,9 +126,11 @@ async fn guard(session: &Session) {
 
 /// The other node reports, and is in a step that is its own: its watchdog guards it.
 fn peer_works(session: &Session) -> bool {
-    let status = session.progress.status();
-    let own_part_done = status.step_of(Step::Transfer).is_some_and(|step| step.state == StepState::Done);
-    own_part_done && session.silent_for() < STALL
+    has_all_travelled(&session.progress.status()) && session.silent_for() < STALL
+}
+
+fn has_all_travelled(status: &SyncStatus) -> bool {
+    status.step_of(Step::Transfer).is_some_and(|step| step.state == StepState::Done)
 }
 
 fn stopped(session: &Session, reason: Option<Stop>) -> SyncError {
@@ -223,10 +225,7 @@ async fn write_down(session: &Session, status: &SyncStatus) {
 
 /// All rows had arrived there, so what has ended it here can have come after the commit.
 fn may_have_committed_at_peer(status: &SyncStatus) -> bool {
-    let arrived = |step: &StepStatus| step.state == StepState::Done;
-    status.writes_at_peer()
-        && !status.phase.is_committed()
-        && status.step_of(Step::Transfer).is_some_and(arrived)
+    status.writes_at_peer() && !status.phase.is_committed() && has_all_travelled(status)
 }
 
 /// The status with what the peer says of its transaction, or in doubt when it does not.

@@ -102,8 +102,9 @@ impl Foresight<'_> {
             return Ok(Vec::new());
         }
         let mut keys = foreign_keys::holding(self.connection, std::slice::from_ref(&table.name)).await?;
-        keys.retain(|key| key.child == table.name);
-        keys.retain(|key| doubtful.contains(&key.name.as_str()) && key.is_readable && !key.is_period);
+        let is_doubtful =
+            |key: &foreign_keys::Key| key.child == table.name && doubtful.contains(&key.name.as_str());
+        keys.retain(|key| is_doubtful(key) && key.is_readable && !key.is_period);
         // Rows of a part that come in wait with those of the other parts.
         keys.retain(|key| key.parent == key.parent_root);
         Ok(keys.iter().map(|key| self.reference(key)).collect())
