@@ -74,16 +74,18 @@ async fn largest_at(
     key: &[String],
     length: &Sql,
 ) -> Result<String, DatabaseError> {
-    if key.is_empty() {
+    let Some(key) = key_text(key) else {
         return Ok(String::new());
-    }
-    let parts = key.iter().map(|column| sql("{} || ' ' || {}::text", &[&Literal(column), &Ident(column)]));
-    let statement = sql(
-        "select {} from only {} order by {} desc nulls last limit 1",
-        &[&join(" || ', ' || ", parts), table, length],
-    );
+    };
+    let statement = sql("select {} from only {} order by {} desc nulls last limit 1", &[&key, table, length]);
     let key: Result<String, _> = sqlx::query_scalar(statement.into_query()).fetch_one(connection).await;
     key.map(|key| format!(" ({key})")).map_err(doing(format!("measure the values of {table}")))
+}
+
+/// `id 7`, as an expression; none for a table without a key.
+pub(super) fn key_text(key: &[String]) -> Option<Sql> {
+    let parts = key.iter().map(|column| sql("{} || ' ' || {}::text", &[&Literal(column), &Ident(column)]));
+    (!key.is_empty()).then(|| join(" || ', ' || ", parts))
 }
 
 /// A table, or a part of one, that can hold a large value.

@@ -11,6 +11,7 @@ mod connect;
 mod counts;
 mod deferred;
 mod direct;
+mod encoding;
 mod error;
 mod export;
 mod fit;

@@ -18,7 +18,7 @@ use super::error::{doing, failed};
 use super::scope::{self, Chosen, Rule};
 use super::set_aside::of;
 use super::statements::relation;
-use super::{catalog, export, large_values, locks, preflight, sequences};
+use super::{catalog, encoding, export, large_values, locks, preflight, sequences};
 use crate::archive::SequenceValue;
 use crate::catalog::{Catalog, Finding, LEFT_OUT, Table, TableName};
 use crate::config::ScopeSettings;
@@ -285,7 +285,12 @@ impl Snapshot for PostgresSnapshot {
     async fn obstacles(&self) -> Result<Vec<Finding>, DatabaseError> {
         let mut holder = self.holder.lock().await;
         let mut found = catalog::partitions_elsewhere(&mut holder, &self.left_out()).await?;
-        found.extend(large_values::too_large(&mut holder, &self.catalog.tables).await?);
+        let too_large = large_values::too_large(&mut holder, &self.catalog.tables).await?;
+        // What is too large cannot be written as text, either.
+        if too_large.is_empty() {
+            found.extend(encoding::not_utf8(&mut holder, &self.catalog.tables).await?);
+        }
+        found.extend(too_large);
         Ok(found)
     }
 

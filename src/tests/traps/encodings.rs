@@ -1,6 +1,6 @@
 //! Databases whose texts are written in other bytes.
 
-use tandem::model::{Code, Step};
+use tandem::model::{Code, RowErrors, Step, SyncOptions};
 
 use super::{between, keep};
 use crate::support;
@@ -8,17 +8,38 @@ use crate::support;
 const TABLE: &str = "create table word (id int primary key, text text);";
 
 #[tokio::test]
-async fn a_byte_that_is_no_text_ends_the_sync_in_the_backup() {
+async fn texts_that_are_not_utf8_are_refused_before_anything_is_sent_and_named() {
     let raw = support::database_with("encoding 'SQL_ASCII' locale 'C'").await;
-    raw.execute(&format!("{TABLE} insert into word values (1, 'fine'), (2, chr(255))")).await;
+    raw.execute(&format!(
+        r"{TABLE} create table tag (name text primary key, words text[]);
+          insert into word values (1, 'fine'), (2, chr(255)), (3, E'\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80'),
+                                  (4, E'\xed\xa0\x80'), (5, E'cut \xe2\x82'), (6, E'\xc0\xaf');
+          insert into tag values ('a' || chr(228), array['b', chr(246)]), ('c', array['d'])"
+    ))
+    .await;
     let target = support::database("empty").await;
-    target.execute(TABLE).await;
+    target.execute(&format!("{TABLE} create table tag (name text primary key, words text[])")).await;
     let pair = between(raw, target).await;
+    let parts = [
+        "public.word.text holds bytes that are not UTF-8, in 4 rows (id 2).",
+        "public.tag.name holds bytes that are not UTF-8, in 1 row (name a?).",
+        "public.tag.words holds bytes that are not UTF-8, in 1 row (name a?).",
+    ];
 
-    pair.refused(&keep(), Step::Backup, Code::DumpFailed, &["word", "invalid byte sequence"]).await;
+    for options in [keep(), SyncOptions { row_errors: RowErrors::Isolate, ..keep() }] {
+        let error = pair.refused(&options, Step::Backup, Code::Refused, &parts).await;
+        assert!(error.hint.contains("or leave public.word out"));
+    }
 
-    pair.source.execute("update word set text = 'fine as well' where id = 2").await;
+    pair.source
+        .execute(
+            "update word set text = convert_from(convert(convert_to(text, 'SQL_ASCII'), 'LATIN1', 'UTF8'), 'UTF8') where id in (2, 4, 5, 6);
+             delete from tag where name <> 'c'",
+        )
+        .await;
     pair.mirrored().await;
+    assert_eq!(pair.target.value::<String>("select text from word where id = 2").await, "ÿ");
+    assert_eq!(pair.target.value::<String>("select text from word where id = 3").await, "é € 😀");
 }
 
 #[tokio::test]
