@@ -8,6 +8,8 @@ mod name;
 mod order;
 mod scope;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::Skipped;
@@ -83,6 +85,9 @@ pub struct Column {
     /// What it is computed by.
     #[serde(default)]
     pub expression: Option<String>,
+    /// The functions in the expression, by name and types of arguments, each with a digest of its body.
+    #[serde(default)]
+    pub functions: BTreeMap<String, String>,
     /// Texts that differ can be equal in it: `A` and `a`.
     #[serde(default)]
     pub folds: bool,

@@ -87,5 +87,13 @@ fn column_drift(table: &Table, source: &Column, target: &Column, found: &mut Vec
             format!("Column {label} is computed by {theirs} on the source and by {ours} on the target."),
             format!("Give {label} the same expression on both sides."),
         ));
+    } else {
+        let others = source.functions.iter().filter(|(name, body)| target.functions.get(*name) != Some(body));
+        found.extend(others.map(|(name, _)| {
+            Finding::block(
+                format!("Column {label} is computed with the function {name}, which is not the same on both sides."),
+                format!("Give {name} the same body on both sides."),
+            )
+        }));
     }
 }

@@ -43,6 +43,37 @@ async fn columns_that_are_computed_in_another_way_are_refused_and_named() {
 }
 
 #[tokio::test]
+async fn columns_that_a_function_of_another_body_computes_are_refused_and_name_it() {
+    let with = |body: &str| {
+        format!(
+            "create function taxed(n int) returns int immutable language sql as '{body}';
+             create function same(n int) returns int immutable language sql as 'select n';
+             create table line (id int primary key, net int, gross int generated always as (taxed(net)) stored,
+                                again int generated always as (same(net)) stored)"
+        )
+    };
+    let pair = pair_of(
+        &format!("{}; insert into line (id, net) values (1, 10)", with("select n * 2")),
+        &with("select n * 3"),
+    )
+    .await;
+
+    let parts = [
+        "Column public.line.gross is computed with the function public.taxed(integer), which is not the same",
+    ];
+    let error = pair.refused(&keep(), Step::Convert, Code::SchemaDiffers, &parts).await;
+    assert!(!error.message.contains("same(integer)"), "{error:?}");
+
+    pair.target
+        .execute(
+            "create or replace function taxed(n int) returns int immutable language sql as 'select n * 2'",
+        )
+        .await;
+    pair.mirrored().await;
+    assert_eq!(pair.target.value::<i32>("select gross from line").await, 20);
+}
+
+#[tokio::test]
 async fn identity_columns_take_the_sources_values() {
     let schema = "create table item (id int primary key, number int generated always as identity, name text);
                   create table keyed (id int generated always as identity primary key, name text)";

@@ -110,6 +110,11 @@ fn column(row: &PgRow) -> Column {
         has_default: row.get("has_default"),
         generated: row.get("generated"),
         expression: row.get("expression"),
+        functions: row
+            .get::<Vec<String>, _>("functions")
+            .into_iter()
+            .zip(row.get::<Vec<String>, _>("bodies"))
+            .collect(),
         folds: row.get("folds"),
         identity: match row.get::<&str, _>("identity") {
             "a" => Some(Identity::Always),
@@ -194,9 +199,23 @@ async fn columns_of(connection: &mut PgConnection, oids: &[i64]) -> Result<Vec<P
                  where a.attgenerated <> '' and d.adrelid = a.attrelid and d.adnum = a.attnum) as expression,
                 t.typname = 'citext' or exists (
                     select from pg_collation l where l.oid = a.attcollation and not l.collisdeterministic
-                ) as folds
+                ) as folds,
+                called.names as functions, called.bodies
          from pg_attribute a
          join pg_type t on t.oid = a.atttypid
+         cross join lateral (
+             select coalesce(array_agg(p.oid::regprocedure::text order by p.oid), '{}') as names,
+                    coalesce(array_agg(md5(case p.prosrc when '' then pg_get_functiondef(p.oid) else p.prosrc end)
+                                       order by p.oid), '{}') as bodies
+             from pg_depend d
+             join pg_proc p on p.oid = d.refobjid
+             where a.attgenerated <> '' and d.refclassid = 'pg_proc'::regclass
+               -- Until PostgreSQL 14 the column depends on them, later its expression.
+               and ((d.classid = 'pg_class'::regclass and d.objid = a.attrelid and d.objsubid = a.attnum)
+                    or (d.classid = 'pg_attrdef'::regclass
+                        and d.objid = (select e.oid from pg_attrdef e
+                                       where e.adrelid = a.attrelid and e.adnum = a.attnum)))
+         ) called
          where a.attrelid = any($1::bigint[]::oid[]) and a.attnum > 0 and not a.attisdropped
          order by a.attrelid, a.attnum",
     )

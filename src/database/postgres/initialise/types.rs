@@ -124,6 +124,8 @@ async fn demand_collation(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use sqlx::Connection;
 
     use super::super::rehearse;
@@ -140,6 +142,7 @@ mod tests {
             has_default: false,
             generated: false,
             expression: None,
+            functions: BTreeMap::new(),
             folds: false,
             identity: None,
         };
