@@ -35,12 +35,12 @@ pub struct Engine {
     full_sync: FullSync,
     /// What the last checks found; they start programs, so not every page makes them anew.
     problems: Arc<Mutex<Vec<Check>>>,
-    /// Ends with the last clone.
-    _probing: Arc<AbortOnDropHandle<()>>,
+    /// End with the last clone.
+    _background: Arc<[AbortOnDropHandle<()>; 2]>,
 }
 
 impl Engine {
-    /// Connects, migrates the node's own tables, closes what a dead process left, starts the probing of peers.
+    /// Connects, migrates the node's own tables, closes what a dead process left, starts to ask peers.
     pub async fn start(config: Config) -> Result<(Self, AdminPassword), SyncError> {
         let config = Arc::new(config);
         let database = database::connect(&config).await?;
@@ -57,7 +57,10 @@ impl Engine {
         full_sync.sweep().await?;
 
         let presences = Presences::default();
-        let probing = tokio::spawn(watch_presence(peers.clone(), presences.clone()));
+        let background = [
+            tokio::spawn(watch_presence(peers.clone(), presences.clone())),
+            tokio::spawn(full_sync.clone().settle_doubts()),
+        ];
         let engine = Self {
             config,
             database,
@@ -67,7 +70,7 @@ impl Engine {
             access: Arc::new(access),
             full_sync,
             problems: Arc::default(),
-            _probing: Arc::new(AbortOnDropHandle::new(probing)),
+            _background: Arc::new(background.map(AbortOnDropHandle::new)),
         };
         engine.check_node().await;
         Ok((engine, password))

@@ -74,9 +74,11 @@ pub fn source_and_target<'a>(direction: Direction, local: &'a str, peer: &'a str
     }
 }
 
-/// What is said of a target that could not be asked any more.
+/// What is said of a target that could not be asked yet.
 pub fn in_doubt(target: &str) -> String {
-    format!("Whether {target} has committed could not be asked: its own history says it.")
+    format!(
+        "Whether {target} has committed could not be asked yet. It is asked until it answers, and its own history says it."
+    )
 }
 
 /// What is set, for the closed options.

@@ -3,6 +3,7 @@
 mod additive;
 mod contact;
 mod delta;
+mod doubts;
 mod errors;
 mod line;
 mod pace;

@@ -12,7 +12,7 @@ use super::session::{Outcome, Session, Stop};
 use super::{contact, preview};
 use crate::catalog::TableName;
 use crate::clock::now_us;
-use crate::model::{Code, Kind, LogLevel, Phase, Step, StepState, SyncError, SyncStatus};
+use crate::model::{Code, Kind, LogLevel, Phase, Step, StepState, SyncError, SyncResult, SyncStatus};
 use crate::store::Commit;
 
 const SHOW: Duration = Duration::from_millis(100);
@@ -160,8 +160,7 @@ async fn settle(session: &Session, outcome: Result<Outcome, SyncError>) -> Resul
     };
     match session.node.store.commit(&session.id).await {
         Ok(Some(Commit { result, .. })) => {
-            let outstanding = Commit::outstanding(session.kind());
-            let message = format!("Committed, but not brought to its end: {} {outstanding}", error.message);
+            let message = given_up(&session.progress.status(), &error);
             session.progress.say(LogLevel::Warn, error.step, &message);
             Ok(Outcome { result, ..Outcome::new(Phase::Completed, message) })
         }
@@ -229,28 +228,42 @@ fn may_have_committed_at_peer(status: &SyncStatus) -> bool {
 }
 
 /// The status with what the peer says of its transaction, or in doubt when it does not.
-async fn asked_of_peer(session: &Session, status: SyncStatus) -> SyncStatus {
-    let end = session.peers_end(contact::LAST_WORD).await;
-    match (end, status.error) {
-        (Some(end), Some(error)) if end.phase.is_committed() => {
-            let message =
-                format!("Committed on {}, but not brought to its end: {}", session.peer, error.message);
-            session.progress.say(LogLevel::Warn, None, &message);
-            let mut status = SyncStatus {
-                phase: Phase::Completed,
-                finished_us: status.finished_us,
-                eta_seconds: None,
-                percent: 100.0,
-                result: end.result,
-                message,
-                ..session.progress.status()
-            };
-            status.end_running_steps();
-            status
+async fn asked_of_peer(session: &Session, mut status: SyncStatus) -> SyncStatus {
+    match session.peers_end(contact::LAST_WORD).await {
+        Some(end) if end.phase.is_committed() => {
+            status = completed(status, end.result);
+            session.progress.say(LogLevel::Warn, None, &status.message);
+            status.log = session.progress.status().log;
         }
-        (None, Some(error)) => {
-            SyncStatus { in_doubt: true, error: Some(error.in_doubt(&session.peer)), ..status }
+        Some(_) => {}
+        None => {
+            status.in_doubt = true;
+            status.error = status.error.map(|error| error.in_doubt(&session.peer));
         }
-        (_, error) => SyncStatus { error, ..status },
+    }
+    status
+}
+
+/// A session that has ended badly, after the commit.
+pub(super) fn completed(mut status: SyncStatus, result: Option<SyncResult>) -> SyncStatus {
+    if let Some(error) = status.error.take() {
+        status.message = given_up(&status, &error);
+    }
+    status.phase = Phase::Completed;
+    status.percent = 100.0;
+    status.result = result;
+    status.in_doubt = false;
+    status.end_running_steps();
+    status
+}
+
+fn given_up(status: &SyncStatus, error: &SyncError) -> String {
+    match status.writes_at_peer() {
+        true => format!("Committed on {}, but not brought to its end: {}", status.peer, error.message),
+        false => format!(
+            "Committed, but not brought to its end: {} {}",
+            error.message,
+            Commit::outstanding(status.kind)
+        ),
     }
 }

@@ -35,7 +35,7 @@ impl SyncError {
     #[must_use]
     pub fn in_doubt(self, peer: &str) -> Self {
         self.hint(format!(
-            "Whether {peer} has committed could not be asked: its history says it. Starting the sync again does no harm."
+            "Whether {peer} has committed could not be asked yet: Tandem asks until it answers. Starting the sync again does no harm."
         ))
     }
 

@@ -90,9 +90,7 @@ impl Store {
         let statement =
             Statement::new("select status, log from {t}session where id = $1").bind(session.as_str());
         let rows = self.database.query(statement).await?;
-        rows.first()
-            .map(|row| Ok(SessionDetail { status: status(row, 0)?, log: read(row.text(1), "a log")? }))
-            .transpose()
+        rows.first().map(detail).transpose()
     }
 
     /// The newest first.
@@ -142,6 +140,17 @@ impl Store {
         .bind(never);
         let total = self.database.query(statement).await?.first().and_then(|row| row.integer(0)).unwrap_or(0);
         Ok(HistoryPage { sessions, more, total: total.unsigned_abs() })
+    }
+
+    /// Those of which it is not known whether they have committed, the oldest first.
+    pub(crate) async fn in_doubt(&self) -> Result<Vec<SessionDetail>, StoreError> {
+        let statement = Statement::new(
+            r#"select status, log
+               from {t}session
+               where phase in ('failed', 'cancelled', 'interrupted') and status like '%"in_doubt":true%'
+               order by started_us"#,
+        );
+        self.database.query(statement).await?.iter().map(detail).collect()
     }
 
     /// Ends what a dead process left open: committed sessions are a success, all others are interrupted. One that was
@@ -199,6 +208,10 @@ fn commit(row: &Row, index: usize) -> Result<Option<Commit>, StoreError> {
         text => Some(read(text, "a result")?),
     };
     Ok(Some(Commit { at_us, result }))
+}
+
+fn detail(row: &Row) -> Result<SessionDetail, StoreError> {
+    Ok(SessionDetail { status: status(row, 0)?, log: read(row.text(1), "a log")? })
 }
 
 fn status(row: &Row, index: usize) -> Result<SyncStatus, StoreError> {
