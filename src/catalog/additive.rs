@@ -7,7 +7,7 @@ use super::{Catalog, Column, ColumnPlan, Definition, Table, TableName};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Addition {
     /// Without NOT NULL and without a default: the rows that are there hold nothing in it.
-    Column { table: TableName, column: Column, plan: ColumnPlan },
+    Column { table: TableName, column: Column, plan: Box<ColumnPlan> },
     Label {
         /// The type as the target names it.
         kind: TableName,
@@ -47,7 +47,7 @@ pub fn additions(source: &Catalog, target: &Catalog) -> Vec<Addition> {
                 found.extend(plan.map(|plan| Addition::Column {
                     table: table.name.clone(),
                     column: bare(column),
-                    plan: ColumnPlan { sequence: None, ..plan.clone() },
+                    plan: Box::new(ColumnPlan { sequence: None, ..plan.clone() }),
                 }));
             }
         }
