@@ -8,5 +8,6 @@ profile=${1:?usage: scripts/build.sh dev|release}
 panel_mode=()
 if [ "$profile" = release ]; then panel_mode=(--release); fi
 
-cargo run --quiet -p xtask -- panel "${panel_mode[@]}"
+echo "building the panel and the server: minutes for the first time, seconds when nothing has changed"
+cargo run -p xtask -- panel "${panel_mode[@]}"
 cargo build -p server --profile "$profile"
