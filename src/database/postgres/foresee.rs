@@ -56,9 +56,9 @@ impl Foresight<'_> {
             rules.extend(stricter.values.iter().map(|column| must_hold(column)));
             rules.extend(checks(self.connection, target, &stricter.checks).await?);
             rules.extend(partitions(self.connection, target).await?);
-            if !rules.is_empty() {
-                rules = broken(self.connection, target, rules).await?;
-            }
+            let (broken, raised) = self.broken(target, rules).await?;
+            rules = broken;
+            found.extend(raised);
         }
         rules.extend(self.references(target, stricter).await?);
         if target.table.key().is_empty() && !self.mirror {
@@ -87,6 +87,46 @@ impl Foresight<'_> {
             self.thinned.push(target.table.name.clone());
         }
         Ok(found)
+    }
+
+    /// Those of `rules` that refuse any staged row: seldom one does, and then the target's rows need not be read. Beside
+    /// them what cannot be counted, because the rule itself fails on a row.
+    async fn broken(
+        &mut self,
+        target: &Target,
+        rules: Vec<Rule>,
+    ) -> Result<(Vec<Rule>, Vec<Foreseen>), DatabaseError> {
+        let error = match any_refused(self.connection, target, &rules).await {
+            Ok(is_broken) => {
+                let broken = rules.into_iter().zip(is_broken).filter(|(_, is_broken)| *is_broken);
+                return Ok((broken.map(|(rule, _)| rule).collect(), Vec::new()));
+            }
+            Err(error) => error,
+        };
+        if !error.is_about_a_row() {
+            return Err(error);
+        }
+        let (mut broken, mut raised) = (Vec::new(), Vec::new());
+        for rule in rules {
+            match any_refused(self.connection, target, std::slice::from_ref(&rule)).await {
+                Ok(is_broken) if is_broken == [true] => broken.push(rule),
+                Ok(_) => {}
+                Err(error) => {
+                    let (_, reason) = error.refusal()?;
+                    raised.push(Foreseen {
+                        table: target.table.name.display(),
+                        rows: 1,
+                        why: format!(
+                            "it or another one cannot be checked for whether {} ({reason})",
+                            rule.why
+                        ),
+                        first: Vec::new(),
+                        is_left_out: self.leaves_out,
+                    });
+                }
+            }
+        }
+        Ok((broken, raised))
     }
 
     /// Foreign keys that the source does not have alike, or whose parents are not all there any more.
@@ -192,16 +232,18 @@ async fn left_out(connection: &mut PgConnection, target: &Target) -> Result<Vec<
     Ok(found.collect())
 }
 
-/// Those of `rules` that refuse any staged row: seldom one does, and then the target's rows need not be read.
-async fn broken(
+/// Whether each of `rules` refuses any staged row.
+async fn any_refused(
     connection: &mut PgConnection,
     target: &Target,
-    rules: Vec<Rule>,
-) -> Result<Vec<Rule>, DatabaseError> {
+    rules: &[Rule],
+) -> Result<Vec<bool>, DatabaseError> {
+    if rules.is_empty() {
+        return Ok(Vec::new());
+    }
     let any = rules.iter().map(|rule| sql("coalesce(bool_or({}), false)", &[&rule.refuses]));
     let statement = sql("select array[{}]::bool[] from {} s", &[&join(", ", any), &target.stage]);
-    let is_broken: Vec<bool> = one(connection, target, statement).await?.get(0);
-    Ok(rules.into_iter().zip(is_broken).filter(|(_, is_broken)| *is_broken).map(|(rule, _)| rule).collect())
+    Ok(one(connection, target, statement).await?.get(0))
 }
 
 fn must_hold(column: &str) -> Rule {

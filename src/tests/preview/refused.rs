@@ -124,3 +124,34 @@ async fn without_a_key_a_row_that_needs_a_value_of_the_targets_is_found() {
     let mirrored = south.preview("pull", "north", &mirror()).await.preview.unwrap();
     assert!(!mirrored.is_blocked(), "{mirrored:#?}");
 }
+
+#[tokio::test]
+async fn a_check_that_fails_itself_does_not_end_a_preview() {
+    let (source, target) = support::databases("empty", "empty").await;
+    source
+        .execute(
+            "create table part (id int primary key, pieces int); insert into part values (1, 2), (2, 0), (3, -1)",
+        )
+        .await;
+    target
+        .execute(
+            "create table part (id int primary key, pieces int, check (100 / pieces > 0), check (pieces > -1))",
+        )
+        .await;
+    let (_north, south) = nodes(&source, &target).await;
+
+    let preview = south.preview("pull", "north", &SyncOptions::default()).await.preview.unwrap();
+    let blocks: Vec<_> = preview.findings.iter().filter(|finding| finding.blocks).collect();
+    assert_eq!(blocks.len(), 2, "{blocks:#?}");
+    assert_says(
+        &blocks[0].text,
+        &["1 row of part would be refused", "part_pieces_check", "division by zero"],
+    );
+    assert_says(&blocks[1].text, &["1 row of part would be refused", "part_pieces_check1: id 3"]);
+
+    let options = SyncOptions { row_errors: RowErrors::Isolate, ..SyncOptions::default() };
+    let preview = south.preview("pull", "north", &options).await.preview.unwrap();
+    assert!(!preview.is_blocked(), "{preview:#?}");
+    let result = south.sync("pull", "north", &options).await.result.unwrap();
+    assert_eq!((result.inserted, result.set_aside), (1, 2));
+}
