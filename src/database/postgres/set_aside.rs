@@ -15,6 +15,9 @@ use crate::sql::{Ident, Literal, Sql, join, names, sql};
 /// More rows than this are no exceptions any more.
 pub(super) const MOST: usize = 10_000;
 
+/// A table of PostgreSQL has at most 1,600 columns (`MaxHeapAttributeNumber`); two say why a row is left out.
+const MOST_COLUMNS: usize = 1_600 - 2;
+
 /// A staged row by its place, and why it is left out.
 #[derive(Debug, Clone)]
 pub(super) struct Refused {
@@ -29,18 +32,27 @@ pub(super) async fn create(
     incoming: &Incoming,
     refused: &TableName,
 ) -> Result<(), DatabaseError> {
+    let (table, columns) = (&incoming.table.name, incoming.columns.len());
+    if columns > MOST_COLUMNS {
+        return Err(DatabaseError::Refused {
+            reason: format!("no row of {table} can be left out, because it has {columns} columns"),
+            remedy: format!(
+                "Choose strict for row errors and abort for conflicts, which leave no row out, or leave {table} out."
+            ),
+        });
+    }
     sqlx::query(
         sql(
             "create unlogged table {} with (autovacuum_enabled = false) as
              select {}, null::text as tandem_sqlstate, null::text as tandem_reason from {} with no data",
-            &[refused, &names(&incoming.columns), &incoming.table.name],
+            &[refused, &names(&incoming.columns), table],
         )
         .into_query(),
     )
     .execute(connection)
     .await
     .map(|_| ())
-    .map_err(doing(format!("make a place for rows of {} that are left out", incoming.table.name)))
+    .map_err(doing(format!("make a place for rows of {table} that are left out")))
 }
 
 /// Sets aside the staged rows whose key comes twice or is not set.

@@ -1,6 +1,6 @@
 //! Columns that no statement may write, that stand elsewhere, or that are more than one expects.
 
-use tandem::model::{Code, Phase, Step};
+use tandem::model::{Code, Phase, RowErrors, Step, SyncOptions};
 
 use super::{keep, mirror, pair, pair_of};
 
@@ -131,4 +131,12 @@ async fn a_table_without_columns_and_one_with_all_that_a_table_can_have() {
     assert_eq!((result.inserted, result.updated, result.deleted), (2, 1, 2));
     assert!(result.skipped.iter().any(|skipped| skipped.name == "public.none"), "{:?}", result.skipped);
     pair.writes_nothing_again(&mirror()).await;
+
+    let isolate = SyncOptions { row_errors: RowErrors::Isolate, ..mirror() };
+    pair.source.execute("update wide set c1 = 7 where c0 = 2").await;
+    let parts = [
+        "No row of public.wide can be left out, because it has 1600 columns",
+        "Choose strict for row errors",
+    ];
+    pair.refused(&isolate, Step::Convert, Code::Refused, &parts).await;
 }
