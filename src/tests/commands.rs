@@ -50,6 +50,25 @@ async fn a_preview_says_what_would_be_written_how_and_what_stands_in_the_way() {
 }
 
 #[tokio::test]
+async fn a_sync_that_leaves_many_rows_out_says_where_they_are() {
+    let (source, target) = support::databases("empty", "empty").await;
+    source
+        .execute("create table place (id int primary key, size int); insert into place select n, 5 - n from generate_series(1, 135) n")
+        .await;
+    target.execute("create table place (id int primary key, size int check (size > 0))").await;
+    let (_north, south) = nodes(&source, &target).await;
+
+    let (code, said) = south.command(&["sync", "pull", "north", "--isolate"]).await;
+
+    // Rows were left out.
+    assert_eq!(code, 1, "{said}");
+    assert_says(&said, &["  place id 5: ", "  … and 31 more; on the target: "]);
+    let select = said.lines().find_map(|line| line.split_once("on the target: ")).unwrap().1;
+    let count = format!("select count(*) from ({select}) q");
+    assert_eq!(target.value::<i64>(&count).await, 131);
+}
+
+#[tokio::test]
 async fn an_undo_says_that_the_rows_are_as_before_or_why_not() {
     let schema = "create table place (id int primary key, name text)";
     let (source, target) = support::databases("empty", "empty").await;

@@ -16,12 +16,16 @@ pub fn SetAsideRows(result: SyncResult, kind: Kind) -> impl IntoView {
     };
     let title = format!("{} {did}", format::counted(all, "row", "rows"));
     let shown = result.set_aside_rows.len() as u64;
+    let others = match kind {
+        Kind::Undo => "",
+        _ => "; all of them stand in the target's table tandem.quarantine",
+    };
     (all > 0).then(|| {
         view! {
             <section class="panel" aria-labelledby="aside">
                 <div class="panel__head">
                     <h2 id="aside">{title.clone()}</h2>
-                    {(shown < all).then(|| view! { <span class="note">{format!("the first {shown}")}</span> })}
+                    {(shown < all).then(|| view! { <span class="note">{format!("the first {shown}{others}")}</span> })}
                 </div>
                 <table class="table table--stack">
                     <caption class="vh">{title}</caption>

@@ -3,7 +3,8 @@
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use tandem::model::{
-    CheckState, Direction, Phase, Preview, Relation, SyncResult, SyncStatus, TablePreview, TableStatus, text,
+    CheckState, Direction, Kind, Phase, Preview, Relation, SyncResult, SyncStatus, TablePreview, TableStatus,
+    text,
 };
 
 use super::rows;
@@ -92,6 +93,14 @@ pub(super) fn short(status: &SyncStatus) -> String {
         out += &format!("\n{}", proof(result));
         for row in &result.set_aside_rows {
             out += &format!("\n  {} {}: {}", row.table, row.row, row.reason);
+        }
+        let others = result.set_aside.saturating_sub(result.set_aside_rows.len() as u64);
+        if others > 0 {
+            out += &format!("\n  … and {} more", text::count(others));
+            if status.kind == Kind::Sync {
+                let id = &status.session_id;
+                out += &format!("; on the target: select * from tandem.quarantine where session = '{id}'");
+            }
         }
         out += &format!("\n{}", totals(status, result));
     }
