@@ -138,7 +138,7 @@ const FIELDS: [Field; 6] = [
     (
         "bandwidth",
         "Bandwidth",
-        "Kilobytes a second at most, in digits; empty sets no limit",
+        "Kilobytes a second at most, from 64 on; empty sets no limit",
         |set| set.bandwidth_kb.map(|limit| limit.to_string()).unwrap_or_default(),
         |set, text| set.bandwidth_kb = text.trim().parse().ok(),
     ),
