@@ -74,13 +74,6 @@ pub fn source_and_target<'a>(direction: Direction, local: &'a str, peer: &'a str
     }
 }
 
-/// What is said of a target that could not be asked yet.
-pub fn in_doubt(target: &str) -> String {
-    format!(
-        "Whether {target} has committed could not be asked yet. It is asked until it answers, and its own history says it."
-    )
-}
-
 /// What is set, for the closed options.
 pub fn options(options: &SyncOptions) -> String {
     let compress = if options.compress { "compressed" } else { "not compressed" };

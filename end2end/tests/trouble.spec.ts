@@ -7,7 +7,7 @@ import { OwnNode, startSync } from '../support/node.ts';
 import { expectGoodLooks } from '../support/looks.ts';
 import { Panel } from '../support/panel.ts';
 import { freePort } from '../support/process.ts';
-import { contents, createDatabase, runFile } from '../support/psql.ts';
+import { contents, createDatabase, runFile, sql } from '../support/psql.ts';
 import { expect, test } from '../support/fixtures.ts';
 
 const SHOP = resolve(import.meta.dirname, '../../src/demo/shop');
@@ -75,7 +75,7 @@ test('a peer with another registration key is refused, and the panel says so', a
   await stranger.stop();
 });
 
-test('a peer that dies in the middle leaves the target as it was, and the next sync works', async ({ page, servers }) => {
+test('a peer that dies in the middle is asked whether it has committed, and the next sync works', async ({ page, servers }) => {
   // A peer may be silent for a minute before it is given up.
   test.setTimeout(240_000);
   const [here, there] = [await freePort(), await freePort()];
@@ -83,8 +83,11 @@ test('a peer that dies in the middle leaves the target as it was, and the next s
     await createDatabase(servers.target.database_url, 'pair_mine'),
     await createDatabase(servers.source.database_url, 'pair_theirs'),
   ];
-  for (const database of [mine, theirs]) await runFile(database, `${SHOP}/schema.sql`);
-  await runFile(theirs, `${SHOP}/data.sql`);
+  for (const database of [mine, theirs]) {
+    await runFile(database, `${SHOP}/schema.sql`);
+    await runFile(database, `${SHOP}/data.sql`);
+  }
+  await sql(mine, `update products set name = 'new' where id = 3`);
   const plan = { name: 'North', databaseUrl: theirs, peers: 'South', key: KEY, port: there };
   const south = await OwnNode.start({
     name: 'South',
@@ -96,19 +99,26 @@ test('a peer that dies in the middle leaves the target as it was, and the next s
   let north = await OwnNode.start(plan);
   const panel = new Panel(page, south);
   await panel.signIn();
-  const before = await contents(mine);
+  const before = await contents(theirs);
   const lock = await heldBeforeCommit(north);
 
   await panel.choose('Push', 'North');
   await panel.start('Push').click();
-  await expect(panel.cancel).toBeVisible();
+  const waits = `select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
+  await expect.poll(() => sql(theirs, waits)).toEqual(['1']);
   await north.kill();
 
-  await expect(panel.status).toContainText(/interrupted|failed/i, { timeout: 90_000 });
+  await expect(panel.status).toContainText('Interrupted', { timeout: 90_000 });
   await lock.release();
-  await expectGoodLooks(page, 'full-sync-failed');
-  expect(await contents(mine)).toEqual(before);
+  await expect(page.getByRole('heading', { name: 'North was not heard of for a minute.' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Did North commit?' })).toBeVisible();
+  await expect(page.getByText('Unchanged')).toHaveCount(0);
+  await expectGoodLooks(page, 'full-sync-in-doubt');
+
   north = await OwnNode.start(plan);
+  await expect(page.getByRole('heading', { name: 'North is as it was' })).toBeVisible({ timeout: 15_000 });
+  await expectGoodLooks(page, 'full-sync-failed');
+  expect(await contents(theirs)).toEqual(before);
   const end = await ended(south, await startSync(south, 'pull', 'North'));
   expect(end.phase).toBe('verified');
   expect(await contents(mine)).toEqual(await contents(theirs));

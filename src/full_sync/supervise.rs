@@ -19,7 +19,7 @@ const SHOW: Duration = Duration::from_millis(100);
 const SAVE: Duration = Duration::from_secs(5);
 /// Without any progress for so long a session fails.
 const STALL: Duration = Duration::from_secs(60);
-/// The starter of a session must be heard of.
+/// Without a word of the other node for so long a session fails.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// A session that has ended in the store and at the peer; only shown it is not yet.
@@ -116,6 +116,8 @@ async fn guard(session: &Session) {
     match session.node.database.is_working(&session.id).await {
         Ok(true) => session.progress.touch(),
         Ok(false) if peer_works(session) => {}
+        // It reports four times a second: silence is the reason, not locks.
+        Ok(false) if session.silent_for() > SILENCE / 2 => session.stop(Stop::PeerSilent),
         Ok(false) => session.stop(Stop::Stalled),
         Err(error) => {
             tracing::warn!(%error, "the database cannot be asked whether it works");
@@ -146,7 +148,7 @@ fn stopped(session: &Session, reason: Option<Stop>) -> SyncError {
             "Check the connection to {peer} and the locks in both databases, then start again."
         )),
         Some(Stop::PeerSilent) => {
-            SyncError::new(Code::Interrupted, format!("{peer} was not heard of for 60 seconds."))
+            SyncError::new(Code::Interrupted, format!("{peer} was not heard of for a minute."))
                 .hint(format!("Check whether Tandem runs on {peer} and start the sync again."))
         }
         None => internal("the session was stopped without a reason"),

@@ -120,11 +120,15 @@ fn Cut(status: SyncStatus) -> impl IntoView {
         status.error.as_ref().and_then(|error| error.step).map_or(status.step.max(1), |step| step.number());
     let (_, target) = text::source_and_target(status.direction, &status.local, &status.peer);
     let wire = if status.phase == Phase::Failed { "wire wire--cut" } else { "wire wire--cut wire--quiet" };
-    let took = format!("Before the commit, after {}.", format::duration(status.elapsed_ms));
+    let took = format::duration(status.elapsed_ms);
+    let (came, took) = match status.in_doubt {
+        true => (format!("It is not known what reached {target}"), format!("After {took}.")),
+        false => (format!("Nothing reached {target}"), format!("Before the commit, after {took}.")),
+    };
     view! {
         <div class="link">
             <p class="link__word">{format!("Stopped in step {step}")}</p>
-            <div class=wire data-to=toward(status.direction) role="img" aria-label=format!("Nothing reached {target}")>
+            <div class=wire data-to=toward(status.direction) role="img" aria-label=came>
                 <span class="wire__cross"><Glyph icon=Icon::Cross/></span>
             </div>
             <p class="link__text">{took}</p>

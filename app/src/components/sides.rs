@@ -156,14 +156,16 @@ pub fn ended(
         };
         let badge = match role {
             Role::Source => None,
-            Role::Target if result.is_some() => None,
+            Role::Target if result.is_some() || status.in_doubt => None,
             Role::Target => Some(Badge::UNCHANGED),
         };
         let facts = match (&print, role) {
             (Some(print), _) if result.is_some() => {
                 vec![("Tables", format::count(print.tables)), ("Rows", format::count(print.rows))]
             }
-            (_, Role::Target) if result.is_none() => vec![("Rows written", "0".to_owned())],
+            (_, Role::Target) if result.is_none() && !status.in_doubt => {
+                vec![("Rows written", "0".to_owned())]
+            }
             _ => held(database),
         };
         Side { badge, facts, teeth: Teeth { own: print, other, is_equal }, ..base }

@@ -47,7 +47,7 @@ pub fn AsItWas(status: SyncStatus) -> impl IntoView {
         return view! {
             <section class="panel" aria-labelledby="same">
                 <div class="panel__head"><h2 id="same">{format!("Did {target} commit?")}</h2></div>
-                <div class="panel__body"><p>{text::in_doubt(target)}</p></div>
+                <div class="panel__body"><p>{format!("{target} could not be asked. It is asked until it answers, and this page then says it.")}</p></div>
             </section>
         }
         .into_any();
@@ -77,7 +77,7 @@ pub fn AsItWas(status: SyncStatus) -> impl IntoView {
 fn said(status: &SyncStatus) -> (String, String, String) {
     let (_, target) = text::source_and_target(status.direction, &status.local, &status.peer);
     let safe = match status.in_doubt {
-        true => text::in_doubt(target),
+        true => format!("Whether {target} has committed is not known yet."),
         false => format!("{target} is as it was: nothing is written before everything is checked."),
     };
     match (status.phase, &status.error) {

@@ -132,7 +132,9 @@ fn Head(screen: Memo<Screen>) -> impl IntoView {
         let kind = live.status.read().as_ref().map_or(Kind::Sync, |status| status.kind);
         text::kind(kind).filter(|_| screen.get() != Screen::Choosing).unwrap_or("Full Sync")
     };
+    let phase = Memo::new(move |_| live.status.read().as_ref().map(|status| status.phase));
     let line = move || {
+        phase.track();
         match (screen.get(), live.status.get_untracked()) {
         (Screen::Ended, Some(status)) => view! { <EndedLine status/> }.into_any(),
         (Screen::Running, _) => {
@@ -231,13 +233,19 @@ fn Running(live: Live, first: SyncStatus) -> impl IntoView {
 #[component]
 fn Ended(live: Live, first: SyncStatus) -> impl IntoView {
     let status = newest(live, first);
-    let which = Memo::new(move |_| (status.read().session_id.clone(), status.read().phase));
-    move || {
-        which.track();
+    // Whether it has committed may be heard later. Each state is an element of its own: what the server draws is put into
+    // a new one only.
+    let which = move || {
+        let SyncStatus { session_id, phase, in_doubt, .. } = status.get();
+        format!("{session_id} {} {in_doubt}", phase.as_str())
+    };
+    let which = Memo::new(move |_| which());
+    let report = move |_| {
         let status = status.get_untracked();
         let log = status.log.clone();
         view! { <Report status log/> }
-    }
+    };
+    view! { <For each=move || [which.get()] key=Clone::clone children=report/> }
 }
 
 /// The status without the `Option`: the screen that shows it goes away when there is none.
