@@ -99,7 +99,7 @@ fn what(line: Option<&StepStatus>) -> String {
         (unit, Some(total)) if line.state != StepState::Done => {
             format!("{} of {} {}", format::count(line.done), format::count(total), plural(unit))
         }
-        (unit, _) => format!("{} {}", format::count(line.done), plural(unit)),
+        (unit, _) => format::counted(line.done, singular(unit), plural(unit)),
     };
     // A note that only repeats the number says nothing new.
     let repeats = line.note.starts_with(|first: char| first.is_ascii_digit());
@@ -107,6 +107,14 @@ fn what(line: Option<&StepStatus>) -> String {
         (false, false) => format!("{amount}. {}", line.note),
         (false, true) => amount,
         (true, _) => line.note.clone(),
+    }
+}
+
+fn singular(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Bytes => "byte",
+        Unit::Rows => "row",
+        Unit::Tables => "table",
     }
 }
 
@@ -144,6 +152,7 @@ mod tests {
                 "251 of 412 MB. resumed once",
             ),
             (line(StepState::Done, 1_000, Some(1_000), Unit::Rows, ""), "1,000 rows"),
+            (line(StepState::Done, 1, Some(1), Unit::Rows, ""), "1 row"),
         ] {
             assert_eq!(what(Some(&line)), expected);
         }
