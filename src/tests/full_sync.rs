@@ -192,3 +192,16 @@ async fn names_that_need_quotes_are_names() {
     assert_eq!(status.phase, Phase::Verified, "{status:#?}");
     support::assert_same_rows(&source, &target).await;
 }
+
+#[tokio::test]
+async fn the_rows_of_a_database_that_was_never_analysed_are_known() {
+    let (source, target) = support::databases("empty", "empty").await;
+    target
+        .execute("create table item (id int primary key); insert into item select generate_series(1, 70)")
+        .await;
+    let (_north, south) = nodes(&source, &target).await;
+
+    let (_, overview) = south.get("/api/admin/overview").await;
+
+    assert_eq!(overview["local"]["database"]["rows"], 70, "{overview}");
+}

@@ -119,10 +119,12 @@ impl Postgres {
 #[async_trait]
 impl Database for Postgres {
     async fn facts(&self) -> Result<Facts, DatabaseError> {
+        // Of a table that was never analysed only the counters of the server know.
         let row = sqlx::query(
             "select pg_database_size(current_database()),
                     count(*) filter (where c.relkind in ('r', 'p') and not c.relispartition),
-                    coalesce(sum(greatest(c.reltuples, 0)) filter (where c.relkind = 'r'), 0)::bigint
+                    coalesce(sum(case when c.reltuples > 0 then c.reltuples else pg_stat_get_live_tuples(c.oid) end)
+                             filter (where c.relkind = 'r'), 0)::bigint
              from pg_class c
              join pg_namespace n on n.oid = c.relnamespace
              where c.relkind in ('r', 'p')
