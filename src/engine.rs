@@ -54,12 +54,12 @@ impl Engine {
             peers: peers.clone(),
         };
         let full_sync = FullSync::new(node);
-        full_sync.sweep().await?;
+        let closed = full_sync.sweep().await?;
 
         let presences = Presences::default();
         let background = [
             tokio::spawn(watch_presence(peers.clone(), presences.clone())),
-            tokio::spawn(full_sync.clone().settle_doubts()),
+            tokio::spawn(full_sync.clone().settle(closed)),
         ];
         let engine = Self {
             config,

@@ -116,7 +116,7 @@ test('a peer that dies in the middle is asked whether it has committed, and the 
   await expectGoodLooks(page, 'full-sync-in-doubt');
 
   north = await OwnNode.start(plan);
-  await expect(page.getByRole('heading', { name: 'North is as it was' })).toBeVisible({ timeout: 15_000 });
+  await expect(page.getByRole('heading', { name: 'North is as it was' })).toBeVisible({ timeout: 30_000 });
   await expectGoodLooks(page, 'full-sync-failed');
   expect(await contents(theirs)).toEqual(before);
   const end = await ended(south, await startSync(south, 'pull', 'North'));

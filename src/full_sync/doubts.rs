@@ -1,4 +1,5 @@
-//! Sessions of which nobody could say whether they had committed: whoever knows is asked until it answers.
+//! Sessions that ended without their peer: it is told, and whoever knows whether one has committed is asked until it
+//! answers.
 
 use std::time::Duration;
 
@@ -8,27 +9,36 @@ use super::{FullSync, Node};
 use crate::model::wire::Report;
 use crate::model::{Phase, SessionDetail, SyncError, SyncStatus};
 
-const EVERY: Duration = Duration::from_secs(5);
+const SHORTEST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 impl FullSync {
-    /// Asks for ever; the caller owns the task. A session may be in doubt from an earlier start of Tandem.
-    pub(crate) async fn settle_doubts(self) {
+    /// Asks for ever; the caller owns the task. `closed` are the sessions that a dead process had left open: their peers
+    /// still wait for it.
+    pub(crate) async fn settle(self, closed: Vec<SyncStatus>) {
+        for status in closed.iter().filter(|status| !status.in_doubt) {
+            if let Err(error) = reported(&self.node, status).await {
+                tracing::debug!(session = %status.session_id, %error, "the peer was not told that the session is closed");
+            }
+        }
         let mut shown = self.current();
+        let mut pause = SHORTEST_PAUSE;
         loop {
-            match self.ask_about_doubts().await {
-                Ok(0) => {
-                    let in_doubt = |shown: &Option<SyncStatus>| {
-                        shown.as_ref().is_some_and(|status| status.in_doubt && status.phase.is_final())
-                    };
-                    if shown.wait_for(in_doubt).await.is_err() {
-                        return;
-                    }
-                }
-                Ok(_) => tokio::time::sleep(EVERY).await,
-                Err(error) => {
-                    tracing::warn!(%error, "sessions in doubt cannot be looked up");
-                    tokio::time::sleep(EVERY).await;
-                }
+            let left = self.ask_about_doubts().await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "sessions in doubt cannot be looked up");
+                1
+            });
+            if left > 0 {
+                tokio::time::sleep(pause).await;
+                pause = LONGEST_PAUSE.min(pause * 2);
+                continue;
+            }
+            pause = SHORTEST_PAUSE;
+            let in_doubt = |shown: &Option<SyncStatus>| {
+                shown.as_ref().is_some_and(|status| status.in_doubt && status.phase.is_final())
+            };
+            if shown.wait_for(in_doubt).await.is_err() {
+                return;
             }
         }
     }
@@ -68,11 +78,16 @@ impl FullSync {
     }
 }
 
-/// None while the session has not ended there.
-async fn asked_of_peer(node: &Node, status: &SyncStatus) -> Result<Option<SyncStatus>, SyncError> {
+/// Tells the peer how the session has ended here, and hears how it stands there.
+async fn reported(node: &Node, status: &SyncStatus) -> Result<SyncStatus, SyncError> {
     let said = Talk::default().say(status.clone(), None);
     let report = Report { session_id: status.session_id.clone(), said };
-    let end = node.peers.client(&status.peer)?.report(&report).await?.status;
+    Ok(node.peers.client(&status.peer)?.report(&report).await?.status)
+}
+
+/// None while the session has not ended there.
+async fn asked_of_peer(node: &Node, status: &SyncStatus) -> Result<Option<SyncStatus>, SyncError> {
+    let end = reported(node, status).await?;
     Ok(match end.phase {
         Phase::Verified | Phase::Completed | Phase::Undone => Some(completed(status.clone(), end.result)),
         phase if phase.is_final() && !end.in_doubt => Some(unchanged(status.clone())),

@@ -74,16 +74,18 @@ impl FullSync {
         self.publish.subscribe()
     }
 
-    /// Ends what a dead process left behind, unless another process syncs this database now. The newest session is
-    /// shown as the last one.
-    pub(crate) async fn sweep(&self) -> Result<(), SyncError> {
+    /// Ends what a dead process left behind, unless another process syncs this database now; returns the sessions that it
+    /// had left open. The newest session is shown as the last one.
+    pub(crate) async fn sweep(&self) -> Result<Vec<SyncStatus>, SyncError> {
+        let mut closed = Vec::new();
         let data_dir = &self.node.config.data_dir;
         let unusable = |cause: std::io::Error| errors::spool_failed(data_dir, &cause);
         crate::spool_dir::prepare(data_dir).await.map_err(unusable)?;
         expire(&self.node).await?;
         if self.node.database.sweep().await? {
             crate::spool_dir::sweep(data_dir).await.map_err(unusable)?;
-            for status in self.node.store.close_orphans().await? {
+            closed = self.node.store.close_orphans().await?;
+            for status in &closed {
                 tracing::warn!(session = %status.session_id, phase = status.phase.as_str(), "closed a session that a stopped process left open");
             }
         }
@@ -93,7 +95,7 @@ impl FullSync {
         {
             self.publish.send_replace(Some(session.status));
         }
-        Ok(())
+        Ok(closed)
     }
 
     /// Digests of every table of this database as it is now.

@@ -128,11 +128,11 @@ async fn guard(session: &Session) {
 
 /// The other node reports, and is in a step that is its own: its watchdog guards it.
 fn peer_works(session: &Session) -> bool {
-    has_all_travelled(&session.progress.status()) && session.silent_for() < STALL
+    is_done(&session.progress.status(), Step::Transfer) && session.silent_for() < STALL
 }
 
-fn has_all_travelled(status: &SyncStatus) -> bool {
-    status.step_of(Step::Transfer).is_some_and(|step| step.state == StepState::Done)
+fn is_done(status: &SyncStatus, step: Step) -> bool {
+    status.step_of(step).is_some_and(|step| step.state == StepState::Done)
 }
 
 fn stopped(session: &Session, reason: Option<Stop>) -> SyncError {
@@ -224,9 +224,10 @@ async fn write_down(session: &Session, status: &SyncStatus) {
     }
 }
 
-/// All rows had arrived there, so what has ended it here can have come after the commit.
+/// All rows were there to be sent, so what has ended it here can have come after the commit. That they have arrived is
+/// known here later than there.
 fn may_have_committed_at_peer(status: &SyncStatus) -> bool {
-    status.writes_at_peer() && !status.phase.is_committed() && has_all_travelled(status)
+    status.writes_at_peer() && !status.phase.is_committed() && is_done(status, Step::Backup)
 }
 
 /// The status with what the peer says of its transaction, or in doubt when it does not.

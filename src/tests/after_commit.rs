@@ -53,22 +53,22 @@ impl Pair {
 
     /// The target pulls; returns when it is in its commit.
     async fn committing(&self) -> String {
-        self.started(&self.south, "pull", "north").await
+        self.started("auto", &self.south, "pull", "north").await
     }
 
     /// The same with a source that pushes.
     async fn committing_a_push(&self) -> String {
-        self.started(&self.north, "push", "south").await
+        self.started("auto", &self.north, "push", "south").await
     }
 
-    async fn started(&self, starter: &Node, direction: &str, peer: &str) -> String {
+    async fn started(&self, method: &str, starter: &Node, direction: &str, peer: &str) -> String {
         self.hold_commits().await;
         let options = SyncOptions {
             deletes: DeletePolicy::Mirror,
             row_errors: RowErrors::Isolate,
             ..SyncOptions::default()
         };
-        let id = starter.start_sync(direction, peer, &options).await.unwrap();
+        let id = starter.start_sync_by(method, direction, peer, &options).await.unwrap();
         self.target.until(&format!("select exists ({COMMITTING})")).await;
         id
     }
@@ -235,19 +235,21 @@ async fn a_source_that_is_cancelled_too_late_hears_that_the_target_has_committed
 
 #[tokio::test]
 async fn a_source_that_cannot_ask_the_target_says_so_until_it_can() {
-    let mut pair = pair().await;
-    let id = pair.committing_a_push().await;
+    for method in ["delta", "backup", "rows"] {
+        let mut pair = pair().await;
+        let id = pair.started(method, &pair.north, "push", "south").await;
 
-    pair.south.kill().await;
-    assert_eq!(pair.north.cancel(&id).await, StatusCode::OK);
+        pair.south.kill().await;
+        assert_eq!(pair.north.cancel(&id).await, StatusCode::OK);
 
-    let ended = pair.north.until(&id, |status| status.phase.is_final()).await;
-    assert_doubts(&ended, Phase::Cancelled);
+        let ended = pair.north.until(&id, |status| status.phase.is_final()).await;
+        assert_doubts(&ended, Phase::Cancelled);
 
-    pair.end_connection().await;
-    pair.south.start().await;
-    let here = pair.north.until(&id, |status| !status.in_doubt).await;
-    assert_heard_of_commit(&here);
+        pair.end_connection().await;
+        pair.south.start().await;
+        let here = pair.north.until(&id, |status| !status.in_doubt).await;
+        assert_heard_of_commit(&here);
+    }
 }
 
 fn assert_heard_of_commit(status: &SyncStatus) {

@@ -14,6 +14,7 @@ mod full_sync;
 mod house;
 mod initialise;
 mod json_rows;
+mod kills;
 mod one_at_a_time;
 mod random;
 mod rights;

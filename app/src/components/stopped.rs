@@ -47,7 +47,7 @@ pub fn AsItWas(status: SyncStatus) -> impl IntoView {
         return view! {
             <section class="panel" aria-labelledby="same">
                 <div class="panel__head"><h2 id="same">{format!("Did {target} commit?")}</h2></div>
-                <div class="panel__body"><p>{format!("{target} could not be asked. It is asked until it answers, and this page then says it.")}</p></div>
+                <div class="panel__body"><p>{format!("{target} could not be asked. It is asked until it answers, and the session then says it.")}</p></div>
             </section>
         }
         .into_any();

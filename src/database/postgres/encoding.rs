@@ -36,7 +36,8 @@ pub(super) async fn not_utf8(
             ", ",
             columns.iter().map(|column| sql("count(*) filter (where {})", &[&is_not_utf8(column)])),
         );
-        let statement = sql("select array[{}] from {}", &[&counted, &relation(name, table.partitioned)]);
+        let statement =
+            sql("select array[{}]::bigint[] from {}", &[&counted, &relation(name, table.partitioned)]);
         let counts: Vec<i64> = sqlx::query_scalar(statement.into_query())
             .fetch_one(&mut *connection)
             .await

@@ -40,18 +40,18 @@ pub(in super::super) async fn offer(
         sender.table(&*snapshot, table).await?;
     }
     let sequences = snapshot.sequences().await.map_err(at_backup)?;
+    let rows = text::counted(sender.rows, "row", "rows");
+    progress.step(Step::Backup, sender.rows, Some(sender.rows));
+    progress.done(Step::Backup, format!("{rows} read in one snapshot"));
     sender.give(|number| Message::End { number, sequences }, 0).await?;
 
-    let (number, rows, bytes) = (sender.number, sender.rows, sender.line.bytes());
+    let (number, bytes) = (sender.number, sender.line.bytes());
     if sender.line.calls() {
         progress.bytes_total(bytes);
         progress.done(Step::Transfer, format!("{} sent", text::bytes(bytes)));
     } else {
         sender.line.say(&Message::Done { number }).await?;
     }
-    progress.step(Step::Backup, rows, Some(rows));
-    let rows = text::counted(rows, "row", "rows");
-    progress.done(Step::Backup, format!("{rows} read in one snapshot"));
     progress.info(Step::Backup, format!("{rows} in {number} messages, {}", text::bytes(bytes)));
     Ok(snapshot)
 }

@@ -10,6 +10,7 @@ mod proof;
 mod rows;
 mod schema;
 
+pub(crate) use chance::Chance;
 use futures::StreamExt;
 use tandem::model::{DeletePolicy, Phase, Relation, SyncOptions};
 
