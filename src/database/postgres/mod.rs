@@ -304,11 +304,13 @@ impl Database for Postgres {
 
     async fn sweep(&self) -> Result<bool, DatabaseError> {
         let mut connection = self.connector.open_named("tandem").await?;
-        let alone: bool = sqlx::query_scalar("select pg_try_advisory_lock($1)")
-            .bind(LOCK)
-            .fetch_one(&mut connection)
-            .await
-            .map_err(doing("claim the database"))?;
+        // Waits as long as for any lock: the server may notice a moment later than we that the holder is dead.
+        let claimed = sqlx::query("select pg_advisory_lock($1)").bind(LOCK).execute(&mut connection).await;
+        let alone = match claimed.map_err(doing("claim the database")) {
+            Ok(_) => true,
+            Err(DatabaseError::Locked { .. }) => false,
+            Err(error) => return Err(error),
+        };
         if alone {
             end_connections(&self.pool, &format!("{NAME_PREFIX}%")).await?;
             stages::drop_leftovers(&self.pool, stages::PREFIX).await?;
