@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 
 use tandem::model::{DeletePolicy, Phase, SyncOptions};
 
-use crate::random::Chance;
+use crate::random::{Chance, number as setting};
 use crate::support::{self, Contents, Database, Node, nodes};
 
-const KILLS: usize = 8;
+const KILLS: u64 = 8;
 /// A node that is back ends its session at both: nobody waits for the silence of a peer to be long enough.
 const SOON: Duration = Duration::from_secs(30);
 const METHODS: [&str; 3] = ["delta", "backup", "rows"];
 
 #[tokio::test]
 async fn a_node_that_is_killed_at_any_moment_leaves_all_or_nothing() {
-    let kills = std::env::var("TANDEM_KILLS").map_or(KILLS, |text| text.parse().unwrap());
-    let mut chance = Chance::new(kills as u64);
+    let kills = setting("TANDEM_KILLS").unwrap_or(KILLS);
+    let mut chance = Chance::new(kills);
     let (source, target) = support::databases("chinook", "chinook").await;
     let (mut north, mut south) = nodes(&source, &target).await;
     let mirror = SyncOptions { deletes: DeletePolicy::Mirror, ..SyncOptions::default() };
@@ -62,7 +62,7 @@ async fn a_node_that_is_killed_at_any_moment_leaves_all_or_nothing() {
 }
 
 /// Rows that come, change and go.
-async fn change(source: &Database, number: usize) {
+async fn change(source: &Database, number: u64) {
     source
         .execute(&format!(
             "update track set composer = 'after kill {number}' where track_id % 5 = {number} % 5;

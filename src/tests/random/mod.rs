@@ -22,7 +22,8 @@ const METHODS: [&str; 4] = ["auto", "delta", "backup", "rows"];
 /// Schemas that are synced together, in one database.
 const TOGETHER: usize = 50;
 
-fn number(name: &str) -> Option<u64> {
+/// A setting of a test that is given a number.
+pub(crate) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
