@@ -175,16 +175,25 @@ impl SyncStatus {
 }
 
 impl SyncStatus {
-    /// Nothing runs any more: whatever still did has failed, but for what leads to a commit that is known.
+    /// Nothing runs any more: whatever still did has failed, but for what leads to a commit that is known; of that it may
+    /// be known only after it was given up.
     pub fn end_running_steps(&mut self) {
         let committed = self.phase.is_committed();
-        for step in self.steps.iter_mut().filter(|step| step.state == StepState::Running) {
+        let given_up = |step: &&mut StepStatus| match step.state {
+            StepState::Running => true,
+            StepState::Failed => committed,
+            StepState::Waiting | StepState::Done => false,
+        };
+        for step in self.steps.iter_mut().filter(given_up) {
             let done = committed && step.step != Step::Verify;
             step.state = if done { StepState::Done } else { StepState::Failed };
         }
-        let moves =
-            |table: &&mut TableStatus| matches!(table.state, TableState::Staging | TableState::Merging);
-        for table in self.tables.iter_mut().filter(moves) {
+        let given_up = |table: &&mut TableStatus| match table.state {
+            TableState::Staging | TableState::Merging => true,
+            TableState::Failed => committed,
+            _ => false,
+        };
+        for table in self.tables.iter_mut().filter(given_up) {
             table.state = if committed { TableState::Merged } else { TableState::Failed };
         }
     }

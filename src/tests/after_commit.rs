@@ -1,6 +1,8 @@
 //! What goes wrong after the rows are there: the session knows what it has written, and can be taken back.
 
-use tandem::model::{DeletePolicy, Kind, Phase, RowErrors, StepState, SyncOptions, SyncStatus};
+use tandem::model::{
+    DeletePolicy, Kind, Phase, RowErrors, Step, StepState, StepStatus, SyncOptions, SyncStatus, TableState,
+};
 
 use crate::support::{self, Contents, Database, Node, StatusCode, nodes};
 
@@ -229,7 +231,9 @@ async fn a_source_that_is_cancelled_too_late_hears_that_the_target_has_committed
         let ended = node.until(&id, |status| status.phase.is_final()).await;
         assert_eq!((ended.phase, ended.in_doubt), (Phase::Completed, false), "{ended:#?}");
         assert!(ended.message.starts_with("Committed") && ended.error.is_none(), "{ended:#?}");
-        assert_eq!(ended.result.unwrap().inserted, 1);
+        assert_eq!(ended.result.as_ref().unwrap().inserted, 1);
+        let failed = |step: &&StepStatus| step.state == StepState::Failed && step.step != Step::Verify;
+        assert_eq!(ended.steps.iter().find(failed), None, "{ended:#?}");
     }
 }
 
@@ -256,6 +260,9 @@ fn assert_heard_of_commit(status: &SyncStatus) {
     assert_eq!(status.phase, Phase::Completed, "{status:#?}");
     assert!(status.message.starts_with("Committed on south") && status.error.is_none(), "{status:#?}");
     assert_eq!(status.result.as_ref().unwrap().inserted, 1);
+    let failed = |step: &&StepStatus| step.state == StepState::Failed && step.step != Step::Verify;
+    assert_eq!(status.steps.iter().find(failed), None, "{status:#?}");
+    assert!(status.tables.iter().all(|table| table.state != TableState::Failed), "{status:#?}");
 }
 
 fn assert_doubts(status: &SyncStatus, phase: Phase) {
