@@ -106,7 +106,6 @@ async fn asked_of_database(node: &Node, status: &SyncStatus) -> Result<Option<Sy
 
 fn unchanged(mut status: SyncStatus) -> SyncStatus {
     status.in_doubt = false;
-    status.error =
-        status.error.map(|error| error.hint("Nothing was changed on the target. Start the sync again."));
+    status.error = status.error.map(SyncError::unchanged);
     status
 }

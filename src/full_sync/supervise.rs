@@ -249,14 +249,12 @@ async fn asked_of_peer(session: &Session, mut status: SyncStatus) -> SyncStatus 
 
 /// A session that has ended badly, after the commit.
 pub(super) fn completed(mut status: SyncStatus, result: Option<SyncResult>) -> SyncStatus {
-    if let Some(error) = status.error.take() {
-        status.message = given_up(&status, &error);
-    }
-    status.phase = Phase::Completed;
+    let message = match &status.error {
+        Some(error) => given_up(&status, error),
+        None => status.message.clone(),
+    };
     status.percent = 100.0;
-    status.result = result;
-    status.in_doubt = false;
-    status.end_running_steps();
+    status.complete(result, message);
     status
 }
 

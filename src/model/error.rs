@@ -39,6 +39,12 @@ impl SyncError {
         ))
     }
 
+    /// The target is as it was.
+    #[must_use]
+    pub fn unchanged(self) -> Self {
+        self.hint("Nothing was changed on the target. Start the sync again.")
+    }
+
     /// Names the step, unless a deeper place has named one already.
     #[must_use]
     pub fn at(mut self, step: Step) -> Self {

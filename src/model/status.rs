@@ -175,6 +175,16 @@ impl SyncStatus {
 }
 
 impl SyncStatus {
+    /// It was given up, and its rows were committed all the same.
+    pub fn complete(&mut self, result: Option<SyncResult>, message: String) {
+        self.phase = Phase::Completed;
+        self.in_doubt = false;
+        self.result = result;
+        self.message = message;
+        self.error = None;
+        self.end_running_steps();
+    }
+
     /// Nothing runs any more: whatever still did has failed, but for what leads to a commit that is known; of that it may
     /// be known only after it was given up.
     pub fn end_running_steps(&mut self) {

@@ -177,27 +177,24 @@ impl Store {
 fn end_orphan(status: &mut SyncStatus, commit: Option<Commit>) {
     status.eta_seconds = None;
     status.bytes_per_second = 0;
-    status.in_doubt = commit.is_none() && status.writes_at_peer();
     if let Some(Commit { at_us, result }) = commit {
         status.finished_us = Some(at_us);
-        status.phase = Phase::Completed;
         let outstanding = Commit::outstanding(status.kind);
-        status.message = format!("Committed; Tandem stopped before it was done. {outstanding}");
-        status.result = result;
-        status.error = None;
+        status.complete(result, format!("Committed; Tandem stopped before it was done. {outstanding}"));
     } else {
         status.finished_us = Some(now_us());
         status.phase = Phase::Interrupted;
+        status.in_doubt = status.writes_at_peer();
         let error = SyncError::new(Code::Interrupted, "Tandem stopped while this sync was running.");
         if status.in_doubt {
             status.message = error.message.clone();
             status.error = Some(error.in_doubt(&status.peer));
         } else {
             status.message = "Tandem stopped in the middle; the target is as it was.".to_owned();
-            status.error = Some(error.hint("Nothing was changed on the target. Start the sync again."));
+            status.error = Some(error.unchanged());
         }
+        status.end_running_steps();
     }
-    status.end_running_steps();
 }
 
 /// `committed_us` and `result`, from `index` on.
