@@ -16,7 +16,9 @@ pub(super) fn failed(what: String, cause: &Error) -> DatabaseError {
             let sqlstate = refusal.code().unwrap_or_default().into_owned();
             let mut reason = refusal.message().to_owned();
             // The detail of other classes quotes rows; that of a lock or a dependency does not.
-            if let Some(constraint) = refusal.constraint().filter(|name| !reason.contains(name)) {
+            if let Some(constraint) =
+                refusal.constraint().filter(|name| !reason.contains(&format!("\"{name}\"")))
+            {
                 reason = format!("{reason} (constraint {constraint})");
             }
             match sqlstate.as_str() {
