@@ -117,7 +117,7 @@ impl Foresight<'_> {
                         table: target.table.name.display(),
                         rows: 1,
                         why: format!(
-                            "it or another one cannot be checked for whether {} ({reason})",
+                            "asking whether {} fails ({reason}); there may be more such rows",
                             rule.why
                         ),
                         first: Vec::new(),
