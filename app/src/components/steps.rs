@@ -97,9 +97,12 @@ fn what(line: Option<&StepStatus>) -> String {
         }
         (Unit::Bytes, _) => format::bytes(line.done).to_string(),
         (unit, Some(total)) if line.state != StepState::Done => {
-            format!("{} of {} {}", format::count(line.done), format::count(total), plural(unit))
+            format!("{} of {} {}", format::count(line.done), format::count(total), words(unit).1)
         }
-        (unit, _) => format::counted(line.done, singular(unit), plural(unit)),
+        (unit, _) => {
+            let (one, several) = words(unit);
+            format::counted(line.done, one, several)
+        }
     };
     // A note that only repeats the number says nothing new.
     let repeats = line.note.starts_with(|first: char| first.is_ascii_digit());
@@ -110,19 +113,12 @@ fn what(line: Option<&StepStatus>) -> String {
     }
 }
 
-fn singular(unit: Unit) -> &'static str {
+/// One of them, and several.
+fn words(unit: Unit) -> (&'static str, &'static str) {
     match unit {
-        Unit::Bytes => "byte",
-        Unit::Rows => "row",
-        Unit::Tables => "table",
-    }
-}
-
-fn plural(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Bytes => "bytes",
-        Unit::Rows => "rows",
-        Unit::Tables => "tables",
+        Unit::Bytes => ("byte", "bytes"),
+        Unit::Rows => ("row", "rows"),
+        Unit::Tables => ("table", "tables"),
     }
 }
 

@@ -235,11 +235,10 @@ fn Ended(live: Live, first: SyncStatus) -> impl IntoView {
     let status = newest(live, first);
     // Whether it has committed may be heard later. Each state is an element of its own: what the server draws is put into
     // a new one only.
-    let which = move || {
-        let SyncStatus { session_id, phase, in_doubt, .. } = status.get();
-        format!("{session_id} {} {in_doubt}", phase.as_str())
-    };
-    let which = Memo::new(move |_| which());
+    let which = Memo::new(move |_| {
+        let status = status.read();
+        format!("{} {} {}", status.session_id, status.phase.as_str(), status.in_doubt)
+    });
     let report = move |_| {
         let status = status.get_untracked();
         let log = status.log.clone();
