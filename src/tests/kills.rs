@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tandem::model::{DeletePolicy, Phase, SyncOptions};
 
-use crate::random::{Chance, number as setting};
+use crate::random::{Chance, setting};
 use crate::support::{self, Contents, Database, Node, nodes};
 
 const KILLS: u64 = 8;

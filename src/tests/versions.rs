@@ -66,27 +66,21 @@ async fn the_shop_goes_from_14_to_17_and_back() {
 
 #[tokio::test]
 async fn a_function_that_computes_a_column_is_compared_between_versions() {
-    let with = |body: &str| {
-        format!(
-            "create function taxed(n int) returns int immutable language sql as '{body}';
-             create table line (id int primary key, net int, gross int generated always as (taxed(net)) stored)"
-        )
+    let taxed = |body: &str| {
+        format!("create or replace function taxed(n int) returns int immutable language sql as '{body}';")
     };
+    let table =
+        "create table line (id int primary key, net int, gross int generated always as (taxed(net)) stored);";
     let (source, target) = (database_of_version(14, "empty").await, database_of_version(17, "empty").await);
-    source.execute(&format!("{}; insert into line (id, net) values (1, 10)", with("select n * 2"))).await;
-    target.execute(&with("select n * 3")).await;
+    let rows = "insert into line (id, net) values (1, 10)";
+    source.execute(&format!("{} {table} {rows}", taxed("select n * 2"))).await;
+    target.execute(&format!("{} {table}", taxed("select n * 3"))).await;
     let (_north, south) = nodes(&source, &target).await;
 
     let refused = south.sync("pull", "north", &SyncOptions::default()).await.error.unwrap();
     assert!(refused.message.contains("computed with the function public.taxed(integer)"), "{refused:?}");
 
-    source
-        .execute(
-            &with("select n * 3")
-                .replace("create function", "create or replace function")
-                .replace("create table", "create table if not exists"),
-        )
-        .await;
+    source.execute(&taxed("select n * 3")).await;
     let status = south.sync("pull", "north", &SyncOptions::default()).await;
     assert_eq!(status.phase, Phase::Verified, "{:?}", status.error);
 }

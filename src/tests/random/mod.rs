@@ -23,14 +23,14 @@ const METHODS: [&str; 4] = ["auto", "delta", "backup", "rows"];
 const TOGETHER: usize = 50;
 
 /// A setting of a test that is given a number.
-pub(crate) fn number(name: &str) -> Option<u64> {
+pub(crate) fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
 #[tokio::test]
 async fn any_schema_with_any_rows_becomes_equal_and_stays_so() {
-    let first = number("TANDEM_SEED").unwrap_or(1);
-    let count = number("TANDEM_SEEDS").unwrap_or(SEEDS);
+    let first = setting("TANDEM_SEED").unwrap_or(1);
+    let count = setting("TANDEM_SEEDS").unwrap_or(SEEDS);
     let seeds: Vec<u64> = (first..first + count).collect();
     // What the target keeps or loses is one option of a sync, so seeds of one kind go together.
     let (mirrored, kept): (Vec<u64>, Vec<u64>) = seeds.iter().partition(|seed| *seed % 2 == 0);
