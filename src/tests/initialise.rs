@@ -227,7 +227,7 @@ async fn a_failed_sync_leaves_no_table_behind() {
     let error = south.sync("pull", "north", &initialise()).await.error.unwrap();
 
     assert_eq!((error.code, error.step), (Code::ForeignKey, Some(Step::Restore)), "{error:?}");
-    assert_says(&error.message, &["1 rows of public.album (artist_id)", "album_artist_id_fkey"]);
+    assert_says(&error.message, &["1 row of public.album (artist_id)", "album_artist_id_fkey"]);
     assert_eq!(things(&target).await, nothing);
 
     source.execute("delete from album where album_id = 9999").await;

@@ -1,6 +1,6 @@
 //! Syncs between servers of different PostgreSQL versions, in both directions.
 
-use tandem::model::{DeletePolicy, Phase, Relation, SyncOptions};
+use tandem::model::{DeletePolicy, Phase, Relation, RowErrors, SyncOptions};
 
 use crate::support::{self, Database, Node, Written, database_of_version, nodes};
 
@@ -104,13 +104,27 @@ async fn keys_over_periods_are_compared_by_equality_and_checked_by_cover() {
              insert into lax values (1, '[7,8)')"
         ))
         .await;
-    target.execute(&format!("{tables} {key} insert into price values ('[1,2)', '[2024-01-01,2024-03-01)', 1), ('[1,2)', '[2024-03-01,2024-07-01)', 1)")).await;
+    let own = "insert into price values ('[1,2)', '[2024-01-01,2024-03-01)', 1), ('[1,2)', '[2024-03-01,2024-07-01)', 1)";
+    target.execute(&format!("{tables} {key} {own}")).await;
     let (_north, south) = nodes(&source, &target).await;
     let options = SyncOptions { deletes: DeletePolicy::Mirror, ..SyncOptions::default() };
 
+    let preview = south.preview("pull", "north", &options).await.preview.unwrap();
+    let blocks: Vec<_> = preview.findings.iter().filter(|finding| finding.blocks).collect();
+    assert_eq!(blocks.len(), 1, "{blocks:#?}");
+    assert!(blocks[0].text.contains("1 row of sale would be refused"), "{blocks:#?}");
+    assert!(blocks[0].text.contains("price does not have (covered): id 2"), "{blocks:#?}");
     let refused = south.sync("pull", "north", &options).await.error.unwrap();
-    assert!(refused.message.contains("1 rows of public.sale (item, during)"), "{refused:?}");
+    assert!(refused.message.contains("1 row of public.sale (item, during) points to rows"), "{refused:?}");
 
+    let isolating = SyncOptions { row_errors: RowErrors::Isolate, ..options.clone() };
+    let preview = south.preview("pull", "north", &isolating).await.preview.unwrap();
+    assert!(!preview.is_blocked(), "{preview:#?}");
+    let result = south.sync("pull", "north", &isolating).await.result.unwrap();
+    assert_eq!((result.inserted, result.updated, result.deleted, result.set_aside), (3, 1, 1, 1));
+    assert_eq!(result.set_aside_rows[0].row, "id 2");
+
+    target.execute(&format!("truncate lax, sale, price; {own}")).await;
     source.execute("delete from sale where id = 2").await;
     let status = south.sync("pull", "north", &options).await;
     assert_eq!(status.phase, Phase::Verified, "{:?}", status.error);

@@ -10,7 +10,8 @@ use super::error::doing;
 use super::merge::plan_for;
 use super::statements::relation;
 use crate::catalog::{Table, TableName};
-use crate::sql::{Definition, Ident, Operator, Sql, join, quoted, sql};
+use crate::model::text;
+use crate::sql::{Definition, Ident, Operator, Sql, join, names, quoted, sql};
 
 /// One sentence for each foreign key from or to one of `tables` that leads nowhere. Keys that the target itself has
 /// marked NOT VALID are not demanded; those that were just made again are known already. Of the others those rows are
@@ -181,11 +182,10 @@ impl Key {
     /// How `orphans` rows that point to nothing are named; None for none.
     pub(super) fn sentence(&self, orphans: u64) -> Option<String> {
         let Self { child, parent, name, .. } = self;
-        let columns = self.columns.join(", ");
+        let (rows, columns) = (text::counted(orphans, "row", "rows"), self.columns.join(", "));
+        let point = if orphans == 1 { "points" } else { "point" };
         (orphans > 0).then(|| {
-            format!(
-                "{orphans} rows of {child} ({columns}) point to rows that {parent} does not have ({name})"
-            )
+            format!("{rows} of {child} ({columns}) {point} to rows that {parent} does not have ({name})")
         })
     }
 
@@ -218,6 +218,32 @@ impl Key {
             pairs.map(|((column, name), equals)| {
                 sql("{}.{} {} {}.{}", &[&parent, &Ident(name), equals, &child, &Ident(column)])
             }),
+        )
+    }
+
+    /// The row `child` references something of the relation `parents`. Meant to be asked of many rows: periods are united
+    /// once, not for each of them.
+    pub(super) fn is_met_by_any_of(&self, parents: &Sql, child: &'static str) -> Sql {
+        let met = self.met("p", child);
+        if !self.is_period {
+            return sql("exists (select from {} p where {})", &[parents, &met]);
+        }
+        let plain = self.columns.len() - 1;
+        let (others, period) = (names(&self.parent_columns[..plain]), Ident(&self.parent_columns[plain]));
+        sql(
+            "exists (select from (select {}, range_agg({}) as {} from {} p group by {}) p
+                     where {} and {}.{} operator(pg_catalog.<@) p.{})",
+            &[
+                &others,
+                &period,
+                &period,
+                parents,
+                &others,
+                &met,
+                &sql(child, &[]),
+                &Ident(&self.columns[plain]),
+                &period,
+            ],
         )
     }
 

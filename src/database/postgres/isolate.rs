@@ -8,6 +8,7 @@ use super::super::DatabaseError;
 use super::counts;
 use super::error::doing;
 use super::foreign_keys::{self, Key};
+use super::foresee::references;
 use super::live_keys::LiveKeys;
 use super::merge::{PostgresMerge, run};
 use super::moved;
@@ -190,14 +191,9 @@ async fn without_parent(
     target: &Target,
 ) -> Result<Vec<Refused>, DatabaseError> {
     let mut refused = Vec::new();
-    for key in keys.iter().filter(|key| key.child == target.table.name) {
-        if key.is_period || !key.columns.iter().all(|column| target.columns.contains(column)) {
-            continue;
-        }
-        let statement = sql(
-            "select s.ctid::text from {} s where ({}) and not exists (select from {} p where {})",
-            &[&target.stage, &key.is_set("s"), &key.parent_relation(), &key.met("p", "s")],
-        );
+    for key in keys.iter().filter(|key| references::concerns(key, target)) {
+        let orphan = references::is_orphan(connection, key, &key.parent_relation()).await?;
+        let statement = sql("select s.ctid::text from {} s where {}", &[&target.stage, &orphan]);
         let rows = sqlx::query(statement.into_query())
             .fetch_all(&mut *connection)
             .await

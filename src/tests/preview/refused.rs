@@ -95,6 +95,58 @@ async fn rows_that_would_be_left_out_are_counted_as_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_only_a_partition_demands_is_found() {
+    let places = "create table owner (id int primary key);
+                  create table place (id int, kind text, size int, owner int, primary key (id, kind))";
+    let (source, target) = support::databases("empty", "empty").await;
+    source
+        .execute(&format!(
+            "{places}; insert into place values (1, 'a', 1, null), (2, 'a', -2, null), (3, 'b', null, null), (4, 'b', -4, 7), (5, 'a', 5, 7);
+             create table visit (id int primary key, place int, kind text);
+             insert into visit values (1, 1, 'a'), (2, 4, 'b'), (3, 9, 'b'), (4, 5, 'a')"
+        ))
+        .await;
+    target
+        .execute(&format!(
+            "{places} partition by list (kind);
+             create table place_a partition of place (constraint place_size check (size > 0)) for values in ('a');
+             create table place_b partition of place (size not null) for values in ('b');
+             alter table place_b add constraint place_owner foreign key (owner) references owner;
+             create table visit (id int primary key, place int, kind text,
+                                 constraint visit_place foreign key (place, kind) references place_a (id, kind));
+             insert into place values (9, 'b', 9)"
+        ))
+        .await;
+    let (_north, south) = nodes(&source, &target).await;
+
+    let preview = south.preview("pull", "north", &SyncOptions::default()).await.preview.unwrap();
+    let blocks: Vec<_> = preview.findings.iter().filter(|finding| finding.blocks).collect();
+    assert_eq!(blocks.len(), 4, "{blocks:#?}");
+    for (rows, why) in [
+        ("1 row of place", "the constraint place_size of the target's partition place_a: id 2, kind a"),
+        (
+            "1 row of place",
+            "its column size holds nothing, which the target's partition place_b does not allow",
+        ),
+        ("1 row of place", "a row that owner does not have (place_owner): id 4, kind b"),
+        ("2 rows of visit", "a row that place_a does not have (visit_place): id 2; id 3"),
+    ] {
+        let is_said =
+            |finding: &&PreviewFinding| finding.text.starts_with(rows) && finding.text.contains(why);
+        assert!(blocks.iter().any(is_said), "{rows} {why}: {blocks:#?}");
+    }
+    let refused = south.sync("pull", "north", &SyncOptions::default()).await;
+    assert_eq!(refused.error.unwrap().code, Code::RowRefused);
+
+    let options = SyncOptions { row_errors: RowErrors::Isolate, ..SyncOptions::default() };
+    let preview = south.preview("pull", "north", &options).await.preview.unwrap();
+    let status = south.sync("pull", "north", &options).await;
+    let result = status.result.unwrap_or_else(|| panic!("{:#?}", status.error));
+    assert_eq!((sums(&preview), result.set_aside), ((4, 0, 0), 5), "{preview:#?}");
+    assert_eq!((result.inserted, result.updated, result.deleted), (4, 0, 0));
+}
+
+#[tokio::test]
 async fn without_a_key_a_row_that_needs_a_value_of_the_targets_is_found() {
     let schema = "create table loose (code text unique, note text)";
     let (source, target) = support::databases("empty", "empty").await;

@@ -23,7 +23,7 @@ async fn an_orphan_is_refused_and_named_with_any_rights() {
         pair.refused(&keep(), Step::Restore, Code::ForeignKey, &parts).await;
 
         pair.source.execute("delete from child where id in (2, 3); insert into tree values (3, 99)").await;
-        let parts = ["1 rows of public.tree (up)", "tree_up"];
+        let parts = ["1 row of public.tree (up)", "tree_up"];
         pair.refused(&keep(), Step::Restore, Code::ForeignKey, &parts).await;
 
         pair.source.execute("delete from tree where id = 3").await;
@@ -64,7 +64,7 @@ async fn no_child_is_lost_by_a_cascade_with_any_rights() {
         if role != Role::Superuser {
             pair.target.execute(&GRANTS.replace("ROLE", pair.target.name())).await;
         }
-        let parts = ["1 rows of public.only_here (parent)", "only_up", "public.parent"];
+        let parts = ["1 row of public.only_here (parent)", "only_up", "public.parent"];
         pair.refused(&mirror(), Step::Restore, Code::ForeignKey, &parts).await;
         assert_eq!(pair.target.value::<i64>("select count(*) from only_here").await, 1, "{role:?}");
         pair.target.execute("drop table only_here").await;
@@ -184,7 +184,7 @@ async fn a_key_of_somebody_elses_table_stays_and_may_do_no_harm() {
     assert_eq!((error.code, error.step), (Code::MissingRight, Some(Step::Restore)), "{error:?}");
     assert_says(&format!("{error:?}"), &["theirs_up", "public.theirs", "GRANT SELECT ON TABLE"]);
     pair.target.execute(&format!("grant select on theirs to {}", pair.target.name())).await;
-    let parts = ["1 rows of public.theirs (parent)", "theirs_up"];
+    let parts = ["1 row of public.theirs (parent)", "theirs_up"];
     pair.refused(&mirror(), Step::Restore, Code::ForeignKey, &parts).await;
 
     // Nor may their values change with ours.

@@ -56,11 +56,11 @@ async fn an_orphan_is_refused_and_named_whatever_shape_its_key_has() {
     .await;
 
     let parts = [
-        "1 rows of public.child (a, b)",
+        "1 row of public.child (a, b)",
         "child_up",
-        "1 rows of public.full_child (a, b)",
+        "1 row of public.full_child (a, b)",
         "full_up",
-        "1 rows of public.tree (parent)",
+        "1 row of public.tree (parent)",
         "tree_up",
         // Not set in every field, and yet no null.
         "2 rows of public.visit (at)",
@@ -127,7 +127,7 @@ async fn a_surplus_parent_of_rows_that_stay_is_refused() {
     )
     .await;
 
-    let parts = ["1 rows of public.only_here (parent)", "only_up", "public.parent"];
+    let parts = ["1 row of public.only_here (parent)", "only_up", "public.parent"];
     pair.refused(&mirror(), Step::Restore, Code::ForeignKey, &parts).await;
 
     assert_eq!(pair.target.value::<i64>("select count(*) from only_here").await, 1);
@@ -148,14 +148,14 @@ async fn few_rows_that_change_leave_no_orphan_whichever_side_of_a_key_they_are_o
     let pair = pair_of(&format!("{tables}; {rows}"), &format!("{tables}; {rows}; {keys}")).await;
 
     pair.source.execute("update child set parent = 4000 where id = 5").await;
-    let parts = ["1 rows of public.child (parent)", "child_up"];
+    let parts = ["1 row of public.child (parent)", "child_up"];
     pair.refused(&keep(), Step::Restore, Code::ForeignKey, &parts).await;
 
     // What references the value stands on the target only.
     pair.source
         .execute("update child set parent = 5 where id = 5; update parent set code = 'x' where id = 2500")
         .await;
-    let parts = ["1 rows of public.named (code)", "named_up"];
+    let parts = ["1 row of public.named (code)", "named_up"];
     pair.refused(&keep(), Step::Restore, Code::ForeignKey, &parts).await;
 
     pair.source.execute("update parent set code = 'c2500' where id = 2500").await;
@@ -164,7 +164,7 @@ async fn few_rows_that_change_leave_no_orphan_whichever_side_of_a_key_they_are_o
             "delete from child where id = 9; delete from named where id = 9; delete from parent where id = 9",
         )
         .await;
-    let parts = ["1 rows of public.only_here (parent)", "only_up"];
+    let parts = ["1 row of public.only_here (parent)", "only_up"];
     pair.refused(&mirror(), Step::Restore, Code::ForeignKey, &parts).await;
 
     pair.target.execute("drop table only_here").await;

@@ -134,7 +134,7 @@ async fn what_only_a_partition_has_counts_too() {
 
     pair.refused(&keep(), Step::Restore, Code::RowRefused, &["late_b"]).await;
     pair.source.execute("update sale set code = 'z' where id = 12").await;
-    let parts = ["1 rows of public.child (sale)", "to_a", "1 rows of public.sale_b (n)", "from_b"];
+    let parts = ["1 row of public.child (sale)", "to_a", "1 row of public.sale_b (n)", "from_b"];
     pair.refused(&keep(), Step::Restore, Code::ForeignKey, &parts).await;
 
     pair.source.execute("insert into sale values (1, 1, 'w'); update sale set n = 1 where id = 11").await;

@@ -1,6 +1,9 @@
 //! Which staged rows will the target refuse? Asked of the rows where they wait, before any table is locked. What
 //! triggers refuse is known only when they fire.
 
+mod demands;
+pub(super) mod references;
+
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
@@ -9,10 +12,9 @@ use super::error::doing;
 use super::merge::{SETTINGS, run};
 use super::set_aside::{MOST, Refused};
 use super::statements::Target;
-use super::uniques::{self, Unique};
-use super::{counts, foreign_keys, set_aside};
-use crate::catalog::{ForeignKey, TableName};
-use crate::sql::{Definition, Ident, Sql, join, quoted, sql};
+use super::{counts, set_aside, uniques};
+use crate::catalog::TableName;
+use crate::sql::{Sql, join, sql};
 
 /// Rows that are named.
 const SHOWN: i64 = 3;
@@ -53,9 +55,9 @@ impl Foresight<'_> {
         }
         let mut rules = Vec::new();
         if !stricter.values.is_empty() || !stricter.checks.is_empty() || target.table.partitioned {
-            rules.extend(stricter.values.iter().map(|column| must_hold(column)));
-            rules.extend(checks(self.connection, target, &stricter.checks).await?);
-            rules.extend(partitions(self.connection, target).await?);
+            rules.extend(stricter.values.iter().map(|column| demands::must_hold(column)));
+            rules.extend(demands::checks(self.connection, target, &stricter.checks).await?);
+            rules.extend(demands::partitions(self.connection, target).await?);
             let (broken, raised) = self.broken(target, rules).await?;
             rules = broken;
             found.extend(raised);
@@ -63,7 +65,10 @@ impl Foresight<'_> {
         rules.extend(self.references(target, stricter).await?);
         if target.table.key().is_empty() && !self.mirror {
             rules.extend(
-                uniques::of(self.connection, target).await?.iter().map(|unique| taken(target, unique)),
+                uniques::of(self.connection, target)
+                    .await?
+                    .iter()
+                    .map(|unique| demands::taken(target, unique)),
             );
         }
         let mut refused = Vec::new();
@@ -127,56 +132,6 @@ impl Foresight<'_> {
             }
         }
         Ok((broken, raised))
-    }
-
-    /// Foreign keys that the source does not have alike, or whose parents are not all there any more.
-    async fn references(&mut self, target: &Target, stricter: &Stricter) -> Result<Vec<Rule>, DatabaseError> {
-        let table = &target.table;
-        let doubtful = |key: &&ForeignKey| {
-            let comes = key.columns.iter().all(|column| target.columns.contains(column));
-            comes && (stricter.references.contains(&key.name) || self.thinned.contains(&key.parent))
-        };
-        let doubtful: Vec<&str> =
-            table.foreign_keys.iter().filter(doubtful).map(|key| key.name.as_str()).collect();
-        if doubtful.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut keys = foreign_keys::holding(self.connection, std::slice::from_ref(&table.name)).await?;
-        let is_doubtful =
-            |key: &foreign_keys::Key| key.child == table.name && doubtful.contains(&key.name.as_str());
-        keys.retain(|key| is_doubtful(key) && key.is_readable && !key.is_period);
-        // Rows of a part that come in wait with those of the other parts.
-        keys.retain(|key| key.parent == key.parent_root);
-        Ok(keys.iter().map(|key| self.reference(key)).collect())
-    }
-
-    fn reference(&self, key: &foreign_keys::Key) -> Rule {
-        let mut refuses = sql(
-            "({}) and not exists (select from {} p where {})",
-            &[&key.is_set("s"), &key.parent_relation(), &key.met("p", "s")],
-        );
-        let place = self.targets.iter().position(|target| target.table.name == key.parent);
-        if let Some(place) = place.filter(|&place| !self.direct[place]) {
-            let parent = &self.targets[place];
-            let stays = parent.stays("p").filter(|_| self.mirror).unwrap_or_else(|| sql("true", &[]));
-            refuses = sql(
-                "({}) and not exists (select from {} p where {} and {})
-                 and not exists (select from {} q where {})",
-                &[
-                    &key.is_set("s"),
-                    &key.parent_relation(),
-                    &key.met("p", "s"),
-                    &stays,
-                    &parent.stage,
-                    &key.met("q", "s"),
-                ],
-            );
-        }
-        Rule {
-            why: format!("it points to a row that {} does not have ({})", key.parent.display(), key.name),
-            sqlstate: "23503",
-            refuses,
-        }
     }
 
     /// The rows that a merge would write and `rule` refuses, and, when they are to be left out, their places.
@@ -244,88 +199,6 @@ async fn any_refused(
     let any = rules.iter().map(|rule| sql("coalesce(bool_or({}), false)", &[&rule.refuses]));
     let statement = sql("select array[{}]::bool[] from {} s", &[&join(", ", any), &target.stage]);
     Ok(one(connection, target, statement).await?.get(0))
-}
-
-fn must_hold(column: &str) -> Rule {
-    Rule {
-        why: format!("its column {column} holds nothing, which the target does not allow"),
-        sqlstate: "23502",
-        // Not `is null`, which asks a composite value for its fields.
-        refuses: sql("s.{} is not distinct from null", &[&Ident(column)]),
-    }
-}
-
-/// Without a key no row takes another's place, so that every row of the target stays and keeps its values.
-fn taken(target: &Target, unique: &Unique) -> Rule {
-    Rule {
-        why: format!("it needs the value in {} that a row of the target holds", unique.name),
-        sqlstate: "23505",
-        // As text: PostgreSQL 13 cannot hash places.
-        refuses: sql("s.ctid::text in (select s.tandem_place::text from {})", &[&unique.all_met(target)]),
-    }
-}
-
-/// The target's checks of these definitions, as far as all that they look at comes in.
-async fn checks(
-    connection: &mut PgConnection,
-    target: &Target,
-    definitions: &[String],
-) -> Result<Vec<Rule>, DatabaseError> {
-    if definitions.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows = sqlx::query(
-        r#"select k.conname::text as name, pg_get_expr(k.conbin, k.conrelid) as condition
-           from pg_constraint k
-           where k.conrelid = $1::regclass and k.contype = 'c' and pg_get_constraintdef(k.oid) = any($2)
-             -- conenforced: since PostgreSQL 18.
-             and coalesce((to_jsonb(k) ->> 'conenforced')::bool, true)
-             -- A number below 1 is the whole row, or something of the server's own.
-             and not exists (
-                 select from unnest(k.conkey) u(number)
-                 where not exists (select from pg_attribute a
-                                   where a.attrelid = k.conrelid and a.attnum = u.number and u.number > 0
-                                     and a.attname = any($3::text[]))
-             )
-           order by k.conname collate "C""#,
-    )
-    .bind(quoted(&target.table.name))
-    .bind(definitions)
-    .bind(&target.columns)
-    .fetch_all(connection)
-    .await
-    .map_err(failed(target))?;
-    let rule = |row: &PgRow| Rule {
-        why: format!("it contradicts the constraint {}", row.get::<String, _>("name")),
-        sqlstate: "23514",
-        refuses: sql("({}) is false", &[&Definition(row.get("condition"))]),
-    };
-    Ok(rows.iter().map(rule).collect())
-}
-
-/// No partition takes the row.
-async fn partitions(connection: &mut PgConnection, target: &Target) -> Result<Option<Rule>, DatabaseError> {
-    // The partition of a row whose columns do not all come in is not known.
-    if !target.table.partitioned || !target.is_whole() {
-        return Ok(None);
-    }
-    let bounds: Vec<Option<String>> = sqlx::query_scalar(
-        "select pg_get_partition_constraintdef(t.relid) from pg_partition_tree($1::regclass) t where t.isleaf",
-    )
-    .bind(quoted(&target.table.name))
-    .fetch_all(connection)
-    .await
-    .map_err(failed(target))?;
-    // A partition without bounds takes every row.
-    let bounds: Option<Vec<String>> = bounds.into_iter().collect();
-    Ok(bounds.map(|bounds| {
-        let bounds = bounds.into_iter().map(|bounds| sql("({}) is false", &[&Definition(bounds)]));
-        Rule {
-            why: "no partition of the target takes it".to_owned(),
-            sqlstate: "23514",
-            refuses: join(" and ", bounds.chain([sql("true", &[])])),
-        }
-    }))
 }
 
 /// A condition of the target's own may call a function: whatever that does, it writes nothing.

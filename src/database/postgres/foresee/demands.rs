@@ -1,0 +1,154 @@
+//! What a table demands of its rows, as the target's own catalog says it.
+
+use sqlx::Row as _;
+use sqlx::postgres::{PgConnection, PgRow};
+
+use super::super::super::DatabaseError;
+use super::super::error::doing;
+use super::super::statements::Target;
+use super::super::uniques::Unique;
+use super::{Rule, failed};
+use crate::catalog::TableName;
+use crate::sql::{Definition, Ident, Sql, join, quoted, sql};
+
+pub(super) fn must_hold(column: &str) -> Rule {
+    Rule {
+        why: format!("its column {column} holds nothing, which the target does not allow"),
+        sqlstate: "23502",
+        refuses: is_missing(column),
+    }
+}
+
+/// Without a key no row takes another's place, so that every row of the target stays and keeps its values.
+pub(super) fn taken(target: &Target, unique: &Unique) -> Rule {
+    Rule {
+        why: format!("it needs the value in {} that a row of the target holds", unique.name),
+        sqlstate: "23505",
+        // As text: PostgreSQL 13 cannot hash places.
+        refuses: sql("s.ctid::text in (select s.tandem_place::text from {})", &[&unique.all_met(target)]),
+    }
+}
+
+/// The target's checks of these definitions, as far as all that they look at comes in.
+pub(super) async fn checks(
+    connection: &mut PgConnection,
+    target: &Target,
+    definitions: &[String],
+) -> Result<Vec<Rule>, DatabaseError> {
+    if definitions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query(
+        r#"select k.conname::text as name, pg_get_expr(k.conbin, k.conrelid) as condition
+           from pg_constraint k
+           where k.conrelid = $1::regclass and k.contype = 'c' and pg_get_constraintdef(k.oid) = any($2)
+             -- conenforced: since PostgreSQL 18.
+             and coalesce((to_jsonb(k) ->> 'conenforced')::bool, true)
+             -- A number below 1 is the whole row, or something of the server's own.
+             and not exists (
+                 select from unnest(k.conkey) u(number)
+                 where not exists (select from pg_attribute a
+                                   where a.attrelid = k.conrelid and a.attnum = u.number and u.number > 0
+                                     and a.attname = any($3::text[]))
+             )
+           order by k.conname collate "C""#,
+    )
+    .bind(quoted(&target.table.name))
+    .bind(definitions)
+    .bind(&target.columns)
+    .fetch_all(connection)
+    .await
+    .map_err(failed(target))?;
+    let rule = |row: &PgRow| Rule {
+        why: format!("it contradicts the constraint {}", row.get::<String, _>("name")),
+        sqlstate: "23514",
+        refuses: is_false(row.get("condition")),
+    };
+    Ok(rows.iter().map(rule).collect())
+}
+
+/// No partition takes the row, or the one that does demands more than the table.
+pub(super) async fn partitions(
+    connection: &mut PgConnection,
+    target: &Target,
+) -> Result<Vec<Rule>, DatabaseError> {
+    // The partition of a row whose columns do not all come in is not known.
+    if !target.table.partitioned || !target.is_whole() {
+        return Ok(Vec::new());
+    }
+    let leaves = sqlx::query(
+        r#"select p.relname::text as name, pg_get_partition_constraintdef(t.relid) as bounds, own.checks, own.conditions,
+                  array(select a.attname::text
+                        from pg_attribute a
+                        join pg_attribute r on r.attrelid = $1::regclass and r.attname = a.attname and not r.attnotnull
+                        where a.attrelid = t.relid and a.attnum > 0 and a.attnotnull
+                        order by 1) as demanded
+           from pg_partition_tree($1::regclass) t
+           join pg_class p on p.oid = t.relid
+           cross join lateral (
+               select coalesce(array_agg(k.conname::text order by k.conname), '{}') as checks,
+                      coalesce(array_agg(pg_get_expr(k.conbin, k.conrelid) order by k.conname), '{}') as conditions
+               from pg_constraint k
+               where k.conrelid = t.relid and k.contype = 'c' and coalesce((to_jsonb(k) ->> 'conenforced')::bool, true)
+                 -- What it has from the table has the table's name.
+                 and not exists (select from pg_constraint r
+                                 where r.conrelid = $1::regclass and r.contype = 'c' and r.conname = k.conname)
+           ) own
+           where t.isleaf"#,
+    )
+    .bind(quoted(&target.table.name))
+    .fetch_all(connection)
+    .await
+    .map_err(failed(target))?;
+    let (mut rules, mut outside) = (Vec::new(), Vec::new());
+    for leaf in &leaves {
+        let (name, within) = (leaf.get::<String, _>("name"), within(leaf.get("bounds")));
+        let rule = |why, sqlstate, broken: &Sql| Rule {
+            why,
+            sqlstate,
+            refuses: sql("{} and {}", &[&within, broken]),
+        };
+        for column in leaf.get::<Vec<String>, _>("demanded") {
+            let why = format!(
+                "its column {column} holds nothing, which the target's partition {name} does not allow"
+            );
+            rules.push(rule(why, "23502", &is_missing(&column)));
+        }
+        let conditions = leaf.get::<Vec<String>, _>("conditions").into_iter();
+        for (check, condition) in leaf.get::<Vec<String>, _>("checks").iter().zip(conditions) {
+            let why = format!("it contradicts the constraint {check} of the target's partition {name}");
+            rules.push(rule(why, "23514", &is_false(condition)));
+        }
+        outside.push(sql("not {}", &[&within]));
+    }
+    rules.push(Rule {
+        why: "no partition of the target takes it".to_owned(),
+        sqlstate: "23514",
+        refuses: join(" and ", outside.into_iter().chain([sql("true", &[])])),
+    });
+    Ok(rules)
+}
+
+/// A row belongs to the partition `table`.
+pub(super) async fn part(connection: &mut PgConnection, table: &TableName) -> Result<Sql, DatabaseError> {
+    let bounds = sqlx::query_scalar("select pg_get_partition_constraintdef($1::regclass)")
+        .bind(quoted(table))
+        .fetch_one(connection)
+        .await
+        .map_err(doing(format!("read the bounds of {table}")))?;
+    Ok(within(bounds))
+}
+
+/// A row is within `bounds`. A partition without any takes every row.
+fn within(bounds: Option<String>) -> Sql {
+    bounds.map_or_else(|| sql("true", &[]), |bounds| sql("({}) is not false", &[&Definition(bounds)]))
+}
+
+/// Not `is null`, which asks a composite value for its fields.
+fn is_missing(column: &str) -> Sql {
+    sql("s.{} is not distinct from null", &[&Ident(column)])
+}
+
+fn is_false(condition: String) -> Sql {
+    sql("({}) is false", &[&Definition(condition)])
+}
