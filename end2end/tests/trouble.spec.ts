@@ -110,13 +110,19 @@ test('a peer that dies in the middle is asked whether it has committed, and the 
 
   await expect(panel.status).toContainText('Interrupted', { timeout: 90_000 });
   await lock.release();
-  await expect(page.getByRole('heading', { name: 'North was not heard of for a minute.' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'North has not been heard from for 30 seconds or more.' })).toBeVisible();
   await expect(page.getByRole('heading', { name: 'Did North commit?' })).toBeVisible();
   await expect(page.getByText('Unchanged')).toHaveCount(0);
   await expectGoodLooks(page, 'full-sync-in-doubt');
+  const [session] = await sql(mine, 'select id from tandem.session');
+  const record = new Panel(await page.context().newPage(), south);
+  await record.open(`/history/${session}`);
+  await expect(record.page.getByRole('heading', { name: 'Did North commit?' })).toBeVisible();
 
   north = await OwnNode.start(plan);
   await expect(page.getByRole('heading', { name: 'North is as it was' })).toBeVisible({ timeout: 30_000 });
+  await expect(record.page.getByRole('heading', { name: 'North is as it was' })).toBeVisible();
+  await record.page.close();
   await expectGoodLooks(page, 'full-sync-failed');
   expect(await contents(theirs)).toEqual(before);
   const end = await ended(south, await startSync(south, 'pull', 'North'));

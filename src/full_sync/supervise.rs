@@ -148,7 +148,9 @@ fn stopped(session: &Session, reason: Option<Stop>) -> SyncError {
             "Check the connection to {peer} and the locks in both databases, then start again."
         )),
         Some(Stop::PeerSilent) => {
-            SyncError::new(Code::Interrupted, format!("{peer} was not heard of for a minute."))
+            let seconds = SILENCE.as_secs() / 2;
+            let message = format!("{peer} has not been heard from for {seconds} seconds or more.");
+            SyncError::new(Code::Interrupted, message)
                 .hint(format!("Check whether Tandem runs on {peer} and start the sync again."))
         }
         None => internal("the session was stopped without a reason"),

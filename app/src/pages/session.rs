@@ -25,7 +25,8 @@ pub fn Session() -> impl IntoView {
     let live = use_live();
     let params = use_params_map();
     let id = Memo::new(move |_| params.read().get("id").and_then(|id| SessionId::parse(&id)));
-    // While it runs its page points to the live one; its end makes the report, and so does an undo of it.
+    // While it runs its page points to the live one; its end makes the report, and so do an undo of it and the answer to
+    // a doubt.
     let change = Memo::new(move |_| id.get().and_then(|id| changes(live, &id)));
     let detail = resource(
         move || (id.get(), change.get()),
@@ -48,13 +49,13 @@ pub fn Session() -> impl IntoView {
     .into_any()
 }
 
-/// The phase of what moves and concerns the session: itself, or the undo of it.
-fn changes(live: Live, id: &SessionId) -> Option<Phase> {
+/// The phase of what can still change and concerns the session, itself or the undo of it, and whether it is in doubt.
+fn changes(live: Live, id: &SessionId) -> Option<(Phase, bool)> {
     let status = live.status.read();
     let status = status.as_ref()?;
     let is_undo = status.kind == Kind::Undo && status.undo.as_ref() == Some(id);
-    let is_own = status.session_id == *id && !status.phase.is_final();
-    (is_own || is_undo).then_some(status.phase)
+    let is_own = status.session_id == *id && (!status.phase.is_final() || status.in_doubt);
+    (is_own || is_undo).then_some((status.phase, status.in_doubt))
 }
 
 #[component]
