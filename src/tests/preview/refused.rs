@@ -97,7 +97,8 @@ async fn rows_that_would_be_left_out_are_counted_as_nothing_else() {
 #[tokio::test]
 async fn what_only_a_partition_demands_is_found() {
     let places = "create table owner (id int primary key);
-                  create table place (id int, kind text, size int, owner int, primary key (id, kind))";
+                  create table place (id int, kind text, size int, owner int,
+                                      twice int generated always as (size * 2) stored, primary key (id, kind))";
     let (source, target) = support::databases("empty", "empty").await;
     source
         .execute(&format!(
@@ -109,8 +110,8 @@ async fn what_only_a_partition_demands_is_found() {
     target
         .execute(&format!(
             "{places} partition by list (kind);
-             create table place_a partition of place (constraint place_size check (size > 0)) for values in ('a');
-             create table place_b partition of place (size not null) for values in ('b');
+             create table place_a partition of place (constraint place_size check (size > 0), check (twice < 99)) for values in ('a');
+             create table place_b partition of place (size not null, twice not null) for values in ('b');
              alter table place_b add constraint place_owner foreign key (owner) references owner;
              create table visit (id int primary key, place int, kind text,
                                  constraint visit_place foreign key (place, kind) references place_a (id, kind));

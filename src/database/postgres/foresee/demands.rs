@@ -29,19 +29,29 @@ pub(super) fn taken(target: &Target, unique: &Unique) -> Rule {
     }
 }
 
-/// The target's checks of these definitions, as far as all that they look at comes in.
+/// The target's checks of these definitions, and those that only a partition of it has, as far as all that they look at
+/// comes in.
 pub(super) async fn checks(
     connection: &mut PgConnection,
     target: &Target,
     definitions: &[String],
 ) -> Result<Vec<Rule>, DatabaseError> {
-    if definitions.is_empty() {
+    if definitions.is_empty() && !has_known_partitions(target) {
         return Ok(Vec::new());
     }
     let rows = sqlx::query(
-        r#"select k.conname::text as name, pg_get_expr(k.conbin, k.conrelid) as condition
-           from pg_constraint k
-           where k.conrelid = $1::regclass and k.contype = 'c' and pg_get_constraintdef(k.oid) = any($2)
+        r#"select k.conname::text as name, pg_get_expr(k.conbin, k.conrelid) as condition,
+                  (select p.relname::text from pg_class p where p.oid = k.conrelid and p.relispartition) as part,
+                  pg_get_partition_constraintdef(k.conrelid) as bounds
+           from (select $1::regclass::oid union select relid from pg_partition_tree($1::regclass) where isleaf and $4)
+                relation (oid)
+           join pg_constraint k on k.conrelid = relation.oid and k.contype = 'c'
+           where case
+                 when k.conrelid = $1::regclass then pg_get_constraintdef(k.oid) = any($2)
+                 -- What a partition has from the table has the table's name.
+                 else not exists (select from pg_constraint r
+                                  where r.conrelid = $1::regclass and r.contype = 'c' and r.conname = k.conname)
+                 end
              -- conenforced: since PostgreSQL 18.
              and coalesce((to_jsonb(k) ->> 'conenforced')::bool, true)
              -- A number below 1 is the whole row, or something of the server's own.
@@ -51,73 +61,69 @@ pub(super) async fn checks(
                                    where a.attrelid = k.conrelid and a.attnum = u.number and u.number > 0
                                      and a.attname = any($3::text[]))
              )
-           order by k.conname collate "C""#,
+           order by k.conrelid <> $1::regclass, k.conrelid, k.conname"#,
     )
     .bind(quoted(&target.table.name))
     .bind(definitions)
     .bind(&target.columns)
+    .bind(has_known_partitions(target))
     .fetch_all(connection)
     .await
     .map_err(failed(target))?;
-    let rule = |row: &PgRow| Rule {
-        why: format!("it contradicts the constraint {}", row.get::<String, _>("name")),
-        sqlstate: "23514",
-        refuses: is_false(row.get("condition")),
+    let rule = |row: &PgRow| {
+        let of =
+            row.get::<Option<String>, _>("part").map(|part| format!(" of the target's partition {part}"));
+        Rule {
+            why: format!(
+                "it contradicts the constraint {}{}",
+                row.get::<String, _>("name"),
+                of.unwrap_or_default()
+            ),
+            sqlstate: "23514",
+            refuses: sql(
+                "{} and ({}) is false",
+                &[&within(row.get("bounds")), &Definition(row.get("condition"))],
+            ),
+        }
     };
     Ok(rows.iter().map(rule).collect())
 }
 
-/// No partition takes the row, or the one that does demands more than the table.
+/// No partition takes the row, or the one that does wants a value where the table does not.
 pub(super) async fn partitions(
     connection: &mut PgConnection,
     target: &Target,
 ) -> Result<Vec<Rule>, DatabaseError> {
-    // The partition of a row whose columns do not all come in is not known.
-    if !target.table.partitioned || !target.is_whole() {
+    if !has_known_partitions(target) {
         return Ok(Vec::new());
     }
     let leaves = sqlx::query(
-        r#"select p.relname::text as name, pg_get_partition_constraintdef(t.relid) as bounds, own.checks, own.conditions,
-                  array(select a.attname::text
-                        from pg_attribute a
-                        join pg_attribute r on r.attrelid = $1::regclass and r.attname = a.attname and not r.attnotnull
-                        where a.attrelid = t.relid and a.attnum > 0 and a.attnotnull
-                        order by 1) as demanded
-           from pg_partition_tree($1::regclass) t
-           join pg_class p on p.oid = t.relid
-           cross join lateral (
-               select coalesce(array_agg(k.conname::text order by k.conname), '{}') as checks,
-                      coalesce(array_agg(pg_get_expr(k.conbin, k.conrelid) order by k.conname), '{}') as conditions
-               from pg_constraint k
-               where k.conrelid = t.relid and k.contype = 'c' and coalesce((to_jsonb(k) ->> 'conenforced')::bool, true)
-                 -- What it has from the table has the table's name.
-                 and not exists (select from pg_constraint r
-                                 where r.conrelid = $1::regclass and r.contype = 'c' and r.conname = k.conname)
-           ) own
-           where t.isleaf"#,
+        "select p.relname::text as name, pg_get_partition_constraintdef(t.relid) as bounds,
+                array(select a.attname::text
+                      from pg_attribute a
+                      join pg_attribute r on r.attrelid = $1::regclass and r.attname = a.attname and not r.attnotnull
+                      where a.attrelid = t.relid and a.attnotnull and a.attname = any($2::text[])
+                      order by 1) as demanded
+         from pg_partition_tree($1::regclass) t
+         join pg_class p on p.oid = t.relid
+         where t.isleaf",
     )
     .bind(quoted(&target.table.name))
+    .bind(&target.columns)
     .fetch_all(connection)
     .await
     .map_err(failed(target))?;
     let (mut rules, mut outside) = (Vec::new(), Vec::new());
     for leaf in &leaves {
         let (name, within) = (leaf.get::<String, _>("name"), within(leaf.get("bounds")));
-        let rule = |why, sqlstate, broken: &Sql| Rule {
-            why,
-            sqlstate,
-            refuses: sql("{} and {}", &[&within, broken]),
-        };
         for column in leaf.get::<Vec<String>, _>("demanded") {
-            let why = format!(
-                "its column {column} holds nothing, which the target's partition {name} does not allow"
-            );
-            rules.push(rule(why, "23502", &is_missing(&column)));
-        }
-        let conditions = leaf.get::<Vec<String>, _>("conditions").into_iter();
-        for (check, condition) in leaf.get::<Vec<String>, _>("checks").iter().zip(conditions) {
-            let why = format!("it contradicts the constraint {check} of the target's partition {name}");
-            rules.push(rule(why, "23514", &is_false(condition)));
+            rules.push(Rule {
+                why: format!(
+                    "its column {column} holds nothing, which the target's partition {name} does not allow"
+                ),
+                sqlstate: "23502",
+                refuses: sql("{} and {}", &[&within, &is_missing(&column)]),
+            });
         }
         outside.push(sql("not {}", &[&within]));
     }
@@ -127,6 +133,11 @@ pub(super) async fn partitions(
         refuses: join(" and ", outside.into_iter().chain([sql("true", &[])])),
     });
     Ok(rules)
+}
+
+/// The partition of a row whose columns do not all come in is not known.
+fn has_known_partitions(target: &Target) -> bool {
+    target.table.partitioned && target.is_whole()
 }
 
 /// A row belongs to the partition `table`.
@@ -147,8 +158,4 @@ fn within(bounds: Option<String>) -> Sql {
 /// Not `is null`, which asks a composite value for its fields.
 fn is_missing(column: &str) -> Sql {
     sql("s.{} is not distinct from null", &[&Ident(column)])
-}
-
-fn is_false(condition: String) -> Sql {
-    sql("({}) is false", &[&Definition(condition)])
 }
