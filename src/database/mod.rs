@@ -59,7 +59,7 @@ pub enum DatabaseError {
     Orphans { reasons: Vec<String> },
     #[error("{reason}")]
     Refused { reason: String, remedy: String },
-    #[error("{rows} rows of {table} are not as they were sent")]
+    #[error("{} of {table} changed on the way in", text::counted(*rows, "row", "rows"))]
     Altered {
         table: TableName,
         rows: u64,

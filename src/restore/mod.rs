@@ -42,7 +42,7 @@ pub enum RestoreError {
     Conflicts { reasons: Vec<String> },
     #[error("foreign keys would lead nowhere: {}", text::few(reasons, "; "))]
     Orphans { reasons: Vec<String> },
-    #[error("{differences} rows of {table} are not as they were sent")]
+    #[error("{} of {table} changed on the way in", text::counted(*differences, "row", "rows"))]
     Unequal { table: TableName, differences: u64 },
     #[error("the rows of {table} cannot be read: {reason}")]
     Unreadable { table: TableName, reason: String },

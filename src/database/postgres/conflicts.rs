@@ -14,7 +14,7 @@ use super::set_aside;
 use super::statements::Target;
 use super::uniques::{self, Unique};
 use crate::archive::TableHasher;
-use crate::model::ConflictPolicy;
+use crate::model::{ConflictPolicy, text};
 use crate::sql::{Ident, Literal, Sql, join, sql};
 
 /// Conflicts that are named.
@@ -252,8 +252,11 @@ impl<'a> Resolver<'a> {
         }
         Err(DatabaseError::Refused {
             reason: format!(
-                "{rows} rows of {} reference rows of {} that incoming ones would replace, and the foreign key {} does not let them wait for these",
-                key.child, key.parent, key.name
+                "incoming rows would replace what {} of {} reference in {}, and the foreign key {} does not let them wait for these",
+                text::counted(rows, "row", "rows"),
+                key.child,
+                key.parent,
+                key.name
             ),
             remedy: format!(
                 "Let the owner of {} make {} deferrable or run the sync, or choose another policy for conflicts.",

@@ -7,6 +7,7 @@ use super::super::DatabaseError;
 use super::foreign_keys::{self, Key};
 use super::statements::{self, Target};
 use crate::catalog::{Table, TableName, parents_first};
+use crate::model::text;
 use crate::sql::{Sql, join, quoted, sql};
 
 #[derive(Default)]
@@ -119,9 +120,10 @@ impl LiveKeys {
             if rows > 0 {
                 return Err(DatabaseError::Refused {
                     reason: format!(
-                        "{rows} rows of {} get other values of ({}), and the foreign key {} would change the rows of {} with them",
-                        target.table.name,
+                        "values of ({}) would change in {} of {}, and the foreign key {} would change the rows of {} with them",
                         key.parent_columns.join(", "),
+                        text::counted(rows, "row", "rows"),
+                        target.table.name,
                         key.name,
                         key.child
                     ),

@@ -28,7 +28,7 @@ use super::stages::Staged;
 use super::statements::{self, Target};
 use super::{conflicts, counts, foreign_keys, images, locks, set_aside, state};
 use crate::catalog::{Making, Table, TableName};
-use crate::model::{ConflictPolicy, SessionId};
+use crate::model::{ConflictPolicy, SessionId, text};
 
 /// Whole tables meet whole tables here, often with statistics of a time when the target was empty. Then the planner
 /// takes a nested loop whose inner scan also walks over the rows that the very statement is inserting: quadratic,
@@ -344,8 +344,8 @@ impl Merge for PostgresMerge {
         }
         let followed = conflicts::follow(&mut self.connection, &self.targets, &keys).await?;
         if followed > 0 {
-            all.notes
-                .push(format!("{followed} rows that reference rows which were left out were left out too"));
+            let rows = text::counted(followed, "row", "rows");
+            all.notes.push(format!("{rows} left out too, with what they reference"));
         }
         Ok(all)
     }

@@ -17,7 +17,7 @@ use super::stages::{self, Staged, prefix};
 use super::statements::Target;
 use super::{choose, conflicts, isolate, locks, preflight, preview, set_aside};
 use crate::catalog::{Making, Table, TableName};
-use crate::model::{SessionId, TablePreview};
+use crate::model::{SessionId, TablePreview, text};
 use crate::sql::{Ident, join, names, quoted, sql};
 
 /// Tables that are loaded at the same time.
@@ -251,7 +251,8 @@ impl Staging for PostgresStaging {
             .map_err(doing(format!("check the keys for {}", staged.incoming.table.name)))?;
             if twice > 0 {
                 found.push(format!(
-                    "{twice} keys of {} ({}) come more than once from the source",
+                    "{} of {} ({}) more than once",
+                    text::counted(twice.unsigned_abs(), "key", "keys"),
                     staged.incoming.table.name,
                     key.join(", ")
                 ));
@@ -266,7 +267,8 @@ impl Staging for PostgresStaging {
             .map_err(doing(format!("check the keys for {}", staged.incoming.table.name)))?;
             if without > 0 {
                 found.push(format!(
-                    "{without} rows of {} come without a key ({})",
+                    "{} of {} without a key ({})",
+                    text::counted(without.unsigned_abs(), "row", "rows"),
                     staged.incoming.table.name,
                     key.join(", ")
                 ));

@@ -14,7 +14,7 @@ use crate::backup::BackupError;
 use crate::catalog::Table;
 use crate::compare::{ReadingError, Readings, RowId, Selected};
 use crate::database::Snapshot;
-use crate::model::{Method, Step, SyncError};
+use crate::model::{Method, Step, SyncError, text};
 use crate::spool_dir;
 
 /// What the target wants of a table; None: all of it.
@@ -71,13 +71,13 @@ pub(in super::super) async fn offer(
     progress.set(|status| status.method = Method::Delta);
     progress.bytes_total(totals.archive_bytes);
     progress.step(Step::Backup, totals.rows, Some(totals.rows));
-    progress.done(Step::Backup, format!("{} rows differ", totals.rows));
+    let rows = text::counted(totals.rows, "row", "rows");
+    progress.done(Step::Backup, format!("{rows} to send"));
     progress.info(
         Step::Backup,
         format!(
-            "{} tables read in one snapshot; {} rows of {differ} of them travel",
-            selected.len(),
-            totals.rows
+            "{} read in one snapshot; {rows} of {differ} of them to send",
+            text::counted(selected.len() as u64, "table", "tables")
         ),
     );
     Ok(Answer::Delta)

@@ -14,7 +14,7 @@ use crate::backup;
 use crate::catalog::{Catalog, TableName, takes};
 use crate::compare::{self, Readings, Selected, Stayed};
 use crate::database::View;
-use crate::model::{Method, Step, SyncError, TableDigest};
+use crate::model::{Method, Step, SyncError, TableDigest, text};
 use crate::restore::{self, Part};
 use crate::spool_dir;
 
@@ -118,9 +118,10 @@ pub(in super::super) async fn find(
     progress.info(
         Step::Convert,
         format!(
-            "{} of {} tables differ; {rows} rows were compared on each side",
+            "{} of {} not equal; compared {} on each side",
             tables.len(),
-            selected.len()
+            text::counted(selected.len() as u64, "table", "tables"),
+            text::counted(rows, "row", "rows")
         ),
     );
 

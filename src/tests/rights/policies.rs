@@ -53,7 +53,7 @@ async fn children_follow_the_row_that_replaces_theirs_or_the_key_that_forbids_it
         let options = SyncOptions { conflicts: ConflictPolicy::Source, ..keep() };
 
         if role == Role::Plain {
-            let parts = ["1 rows of public.child", "child_parent_fkey", "public.parent"];
+            let parts = ["1 row of public.child", "child_parent_fkey", "public.parent"];
             pair.refused(&options, Step::Restore, Code::Refused, &parts).await;
             pair.target.execute("delete from child").await;
         }

@@ -87,7 +87,7 @@ async fn with_plain_rights_triggers_fire_and_may_not_change_rows() {
         ],
     );
 
-    let parts = ["1 rows of public.place", "Trigger stamp of public.place"];
+    let parts = ["1 row of public.place", "Trigger stamp of public.place"];
     pair.refused(&keep(), Step::Restore, Code::VerifyFailed, &parts).await;
 
     pair.target.execute("alter table place disable trigger stamp").await;

@@ -79,13 +79,8 @@ async fn keys_that_only_the_source_tells_apart_are_refused() {
     )
     .await;
 
-    pair.refused(
-        &keep(),
-        Step::Convert,
-        Code::RowRefused,
-        &["1 keys of public.word (id) come more than once"],
-    )
-    .await;
+    pair.refused(&keep(), Step::Convert, Code::RowRefused, &["1 key of public.word (id) more than once"])
+        .await;
 }
 
 #[tokio::test]
@@ -98,7 +93,7 @@ async fn rows_that_come_twice_with_one_key_or_without_are_refused_before_anythin
     )
     .await;
 
-    let parts = ["1 keys of public.place (id)", "1 rows of public.thing come without a key (id)"];
+    let parts = ["1 key of public.place (id) more than once", "1 row of public.thing without a key (id)"];
     pair.refused(&keep(), Step::Convert, Code::RowRefused, &parts).await;
 
     pair.source.execute("delete from place where name = 'two'; delete from thing where id is null").await;
