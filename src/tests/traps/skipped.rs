@@ -57,9 +57,9 @@ async fn large_objects_are_never_silently_part_of_what_is_verified() {
 
     let status = pair.verified(&keep()).await;
 
-    assert_says(&status.message, &["Verified", "Not synced: 1 large objects."]);
+    assert_says(&status.message, &["Verified", "Not synced: 1 large object."]);
     let skipped = &status.result.as_ref().unwrap().skipped;
-    assert!(skipped.iter().any(|skipped| skipped.name == "1 large objects"), "{skipped:?}");
+    assert!(skipped.iter().any(|skipped| skipped.name == "1 large object"), "{skipped:?}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use super::super::super::{DatabaseError, LARGE_OBJECTS, skipped};
 use super::super::error::doing;
 use crate::catalog::{Finding, TableName};
-use crate::model::Skipped;
+use crate::model::{Skipped, text};
 
 pub(super) async fn read(connection: &mut PgConnection) -> Result<Vec<Skipped>, DatabaseError> {
     let rows = sqlx::query(
@@ -38,7 +38,8 @@ pub(super) async fn read(connection: &mut PgConnection) -> Result<Vec<Skipped>, 
         .await
         .map_err(doing("count the large objects"))?;
     if objects > 0 {
-        list.push(skipped(format!("{objects} large objects"), LARGE_OBJECTS));
+        let objects = text::counted(objects.unsigned_abs(), "large object", "large objects");
+        list.push(skipped(objects, LARGE_OBJECTS));
     }
     Ok(list)
 }
