@@ -180,9 +180,12 @@ test('the preview and its options look good', async ({ panel, page, servers: { t
   await panel.choosing();
   await page.locator('summary').filter({ hasText: 'Options' }).click();
   await expectGoodLooks(page, 'full-sync-options');
+  await sql(source.database_url, 'create view cheap as select * from products where false');
   // Who watches a preview, whoever started it, is taken to what it has found.
   const session = await startPreview(target, 'pull', source.name);
   await page.waitForURL(new RegExp(`/history/${session}`));
   await expect(page.getByRole('heading', { name: `Changes in ${target.name}` })).toBeVisible();
+  await expect(page.getByRole('region', { name: 'To be expected' })).toContainText('Not synced' + 'public.cheap (view)');
   await expectGoodLooks(page, 'preview');
+  await sql(source.database_url, 'drop view cheap');
 });

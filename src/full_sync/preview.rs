@@ -44,6 +44,7 @@ pub(super) async fn look(
     let mut preview = Preview {
         findings: making(&plan.making, made).chain(plan.notes.iter().map(|note| warning(note))).collect(),
         checks,
+        skipped: plan.skipped.clone(),
         rights: staged.staging.mode(),
         bytes: staged.totals.archive_bytes,
         tables,
@@ -124,7 +125,11 @@ pub(super) async fn uncounted(
         ..PreviewFinding::default()
     };
     let others = making(&plan.making, made).chain(plan.notes.iter().map(|note| warning(note)));
-    let preview = Preview { findings: std::iter::once(added).chain(others).collect(), ..Preview::default() };
+    let preview = Preview {
+        findings: std::iter::once(added).chain(others).collect(),
+        skipped: plan.skipped.clone(),
+        ..Preview::default()
+    };
     let message =
         "Nothing was written. A sync would first add what the target lacks; until then nothing is counted.";
     Ok(Outcome { preview: Some(preview), ..Outcome::new(Phase::Previewed, message.to_owned()) })

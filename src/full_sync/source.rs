@@ -102,7 +102,7 @@ fn show_tables(session: &Session, catalog: &Catalog) {
     let tables = catalog.tables.iter().map(|table| (table.name.clone(), Some(table.estimated_rows)));
     session.progress.tables(tables);
     for skipped in &catalog.skipped {
-        session.progress.info(Step::Backup, format!("Not synced: {} ({})", skipped.name, skipped.reason));
+        session.progress.info(Step::Backup, format!("Not synced: {skipped}"));
     }
     for text in left_out_parents(catalog) {
         session.progress.info(Step::Backup, text);

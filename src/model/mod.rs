@@ -14,11 +14,13 @@ pub use error::{Code, SyncError};
 pub use node::{
     Check, CheckState, Comparison, DatabaseFacts, Fingerprint, Overview, Peer, Presence, TableDigest,
 };
-pub use preview::{Change, Kind, Preview, PreviewFinding, RowPreview, SetAside, TablePreview, ValuePreview};
+pub use preview::{
+    Change, Kind, Preview, PreviewFinding, RowPreview, SetAside, Skipped, TablePreview, ValuePreview,
+};
 pub use scope::Scope;
 pub use session::{HistoryFilter, HistoryPage, SessionDetail, SessionId, SessionSummary};
 pub use status::{
-    LogLevel, LogLine, Phase, Relation, Sample, Skipped, Step, StepState, StepStatus, SyncResult, SyncStatus,
+    LogLevel, LogLine, Phase, Relation, Sample, Step, StepState, StepStatus, SyncResult, SyncStatus,
     TableState, TableStatus, Unit,
 };
 pub use sync::{

@@ -1,5 +1,7 @@
 //! What a sync would do, found out without doing it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::Check;
@@ -40,6 +42,9 @@ pub struct Preview {
     pub findings: Vec<PreviewFinding>,
     /// Checks of the server that would be changed: versions, rights, disk.
     pub checks: Vec<Check>,
+    /// What the source has and no sync brings, or this one leaves out.
+    #[serde(default)]
+    pub skipped: Vec<Skipped>,
     /// How triggers and foreign keys would be kept out of the way.
     pub rights: String,
     /// What would travel, and lie in the data directories of both nodes while the sync runs.
@@ -151,4 +156,17 @@ pub struct SetAside {
     /// As the database says it; empty when it was not the database that refused the row.
     pub sqlstate: String,
     pub reason: String,
+}
+
+/// Something in the source that is never synced, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    pub name: String,
+    pub reason: String,
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.reason)
+    }
 }

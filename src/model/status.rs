@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Direction, Fingerprint, Kind, Method, Preview, SessionId, SetAside, SyncError, SyncOptions};
+use super::{
+    Direction, Fingerprint, Kind, Method, Preview, SessionId, SetAside, Skipped, SyncError, SyncOptions,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -384,11 +386,4 @@ impl Default for Relation {
     fn default() -> Self {
         Relation::Unverified { reason: String::new() }
     }
-}
-
-/// Something in the source that is never synced, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
-    pub name: String,
-    pub reason: String,
 }

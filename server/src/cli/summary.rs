@@ -3,8 +3,8 @@
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use tandem::model::{
-    CheckState, Direction, Kind, Phase, Preview, Relation, SyncResult, SyncStatus, TablePreview, TableStatus,
-    text,
+    CheckState, Direction, Kind, Phase, Preview, Relation, Skipped, SyncResult, SyncStatus, TablePreview,
+    TableStatus, text,
 };
 
 use super::rows;
@@ -68,6 +68,7 @@ fn preview(preview: &Preview) -> String {
     for check in preview.checks.iter().filter(|check| check.state != CheckState::Passed) {
         out += &format!("! {}: {} {}\n", check.name, check.text, check.fix);
     }
+    out += &skipped(&preview.skipped);
     if !preview.rights.is_empty() {
         out += &format!("Triggers and keys: {}.\n", preview.rights);
     }
@@ -102,7 +103,7 @@ pub(super) fn short(status: &SyncStatus) -> String {
                 out += &format!("; on the target: select * from tandem.quarantine where session = '{id}'");
             }
         }
-        out += &format!("\n{}", totals(status, result));
+        out += &format!("\n{}{}", skipped(&result.skipped), totals(status, result));
     }
     if let Some(error) = &status.error {
         let step = error.step.map(|step| format!(" in step {} ({})", step.number(), step.name()));
@@ -112,6 +113,12 @@ pub(super) fn short(status: &SyncStatus) -> String {
         }
     }
     out
+}
+
+/// A line about what the source has and the target does not get, if there is any.
+fn skipped(list: &[Skipped]) -> String {
+    let names: Vec<String> = list.iter().map(ToString::to_string).collect();
+    if names.is_empty() { String::new() } else { format!("Not synced: {}\n", text::few(&names, "; ")) }
 }
 
 fn sign(phase: Phase) -> &'static str {
@@ -210,4 +217,19 @@ fn totals(status: &SyncStatus, result: &SyncResult) -> String {
         out += &format!(" for {} of rows", text::bytes(result.raw_bytes));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preview_names_what_is_not_synced() {
+        let view = Skipped { name: "public.mine".to_owned(), reason: "view".to_owned() };
+
+        let found = preview(&Preview { skipped: vec![view], ..Preview::default() });
+
+        assert_eq!(found, "Not synced: public.mine (view)\n");
+        assert_eq!(preview(&Preview::default()), "");
+    }
 }

@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use tandem::model::{Preview, SyncStatus, TablePreview};
 
 use super::icon::{Glyph, Icon};
-use super::proof::SessionFacts;
+use super::proof::{SessionFacts, skipped};
 use super::totals::Total;
 use crate::{format, text};
 
@@ -102,6 +102,7 @@ fn expected(preview: &Preview) -> AnyView {
                     <dt>"Space in the database"</dt><dd>{format!("about {}", format::bytes(preview.space_bytes))}</dd>
                     <dt>"Takes about"</dt><dd>{format::duration(preview.about_ms)}</dd>
                     {(!preview.rights.is_empty()).then(|| view! { <dt>"Triggers and keys"</dt><dd>{preview.rights.clone()}</dd> })}
+                    {skipped(&preview.skipped)}
                 </dl>
             </div>
         </section>
