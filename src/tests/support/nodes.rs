@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures::StreamExt;
 pub(crate) use reqwest::StatusCode;
@@ -48,11 +49,26 @@ pub(crate) async fn nodes_as(
     (first, second)
 }
 
+/// Both nodes must know both ports before the first one starts. Until then nobody is given this one: it is below those
+/// that the system hands out by itself (32768 and more on Linux, 49152 and more elsewhere).
+fn free_port() -> u16 {
+    const FIRST: u32 = 20_000;
+    const PORTS: u32 = 10_000;
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    loop {
+        // Another run of the tests at the same time begins elsewhere.
+        let place = std::process::id().wrapping_mul(97).wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(FIRST + place % PORTS).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 impl Node {
     /// Not started yet; settings can still be changed.
     pub(crate) fn new(name: &str, database: &Database) -> Self {
-        // A port that was free a moment ago: both nodes must know both before the first one starts.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let data = tempfile::tempdir().unwrap();
         let settings = [
             ("DATABASE_URL", database.url().to_owned()),
