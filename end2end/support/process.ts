@@ -1,7 +1,7 @@
 // A program of ours -> a running child that ends with the tests, however they end.
 
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 
@@ -75,14 +75,26 @@ export class Child {
   }
 }
 
+/**
+ * Below the ports that the system hands out by itself: nobody is given one of these before its node takes it. And above
+ * 10080, the last one that browsers refuse to talk to.
+ */
+const FIRST_PORT = 20_000;
+const PORTS = 10_000;
+let asked = Math.floor(Math.random() * PORTS);
+
 /** A port that nobody listens on. */
-export function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = FIRST_PORT + (asked++ % PORTS);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
   return new Promise((done, failed) => {
     const server = createServer();
-    server.once('error', failed);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => done(port));
-    });
+    server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? done(false) : failed(error)));
+    server.listen(port, '127.0.0.1', () => server.close(() => done(true)));
   });
 }
