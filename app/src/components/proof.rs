@@ -126,6 +126,7 @@ pub(super) fn skipped(list: &[Skipped]) -> AnyView {
     const SHOWN: usize = 20;
     let others = list.len().saturating_sub(SHOWN) as u64;
     let shown = list.iter().take(SHOWN).map(ToString::to_string);
-    let more = (others > 0).then(|| format!("and {} more, named in the log", format::count(others)));
+    let more =
+        (others > 0).then(|| format!("and {} more, named in the session’s JSON", format::count(others)));
     shown.chain(more).map(|said| view! { <dt>"Not synced"</dt><dd>{said}</dd> }).collect_view().into_any()
 }
