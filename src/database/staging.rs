@@ -174,7 +174,8 @@ pub(crate) trait Staging: Send {
 
     /// Counts what a merge of table `index` would do to the `rows` of the source that fit in, those that were set aside
     /// among them, and shows the first `most` rows of each kind. With `mirror`, rows that only the target has go first, so
-    /// that nothing can meet them. Nothing is written.
+    /// that nothing can meet them; rows that are left out because of a conflict have been resolved before. Nothing is
+    /// written.
     async fn preview(
         &mut self,
         index: usize,
@@ -184,15 +185,23 @@ pub(crate) trait Staging: Send {
         met: Met,
     ) -> Result<TablePreview, DatabaseError>;
 
+    /// What would become of the target's own rows that reference rows of table `index` which incoming ones replace.
+    async fn repointed(&mut self, index: usize) -> Result<Vec<OwnRows>, DatabaseError>;
+
     /// How triggers and foreign keys will be kept out of the way, for people.
     fn mode(&self) -> String;
 
     /// See `Merge::warnings`.
     fn warnings(&self) -> Vec<String>;
 
-    /// Finds the staged rows that the target refuses, by trying, and leaves them out. `order` is parents first. Returns
-    /// how many there are.
-    async fn isolate(&mut self, order: &[usize], mirror: bool) -> Result<u64, DatabaseError>;
+    /// The same as `Merge::resolve`, for good, without a lock on the target's tables: with a policy that changes only
+    /// what is staged, `skip` or `target`.
+    async fn resolve(&mut self, order: &[usize], policy: ConflictPolicy) -> Result<Resolved, DatabaseError>;
+
+    /// Finds the staged rows that the target refuses, by trying, and leaves them out. `order` is parents first; with
+    /// `mirror`, rows that only the target has go first, and with `replace`, those that are in conflict. Returns how many
+    /// there are.
+    async fn isolate(&mut self, order: &[usize], mirror: bool, replace: bool) -> Result<u64, DatabaseError>;
 
     /// Those of the keys, as a preview names them, that no row of the table has, neither in the target nor staged.
     async fn unknown(

@@ -234,13 +234,18 @@ fn refused(foreseen: &Foreseen) -> PreviewFinding {
 /// What becomes of the rows that meet a taken value, as the options say.
 fn conflicts(table: &TablePreview, options: &SyncOptions) -> PreviewFinding {
     let refused = options.conflicts == ConflictPolicy::Abort;
+    let (it, them, that, held) = match table.conflicts {
+        1 => ("it", "it", "that row", "another row of the target holds"),
+        _ => ("they", "them", "those rows", "other rows of the target hold"),
+    };
     let end = match options.conflicts {
-        ConflictPolicy::Abort if options.row_errors == RowErrors::Isolate => ": they would be left out",
-        ConflictPolicy::Abort => "",
-        ConflictPolicy::Skip => ": they would be left out, with all that references them",
-        ConflictPolicy::Source => ": they would replace these rows",
+        ConflictPolicy::Abort if options.row_errors == RowErrors::Strict => String::new(),
+        ConflictPolicy::Abort | ConflictPolicy::Skip => {
+            format!(": {it} would be left out, with all that references {them}")
+        }
+        ConflictPolicy::Source => format!(": {it} would replace {that}"),
         ConflictPolicy::Target => {
-            ": they would be left out, and what references them would reference these rows"
+            format!(": {it} would be left out, and what references {them} would reference {that} instead")
         }
     };
     let blocks = refused && options.row_errors == RowErrors::Strict;
@@ -248,7 +253,7 @@ fn conflicts(table: &TablePreview, options: &SyncOptions) -> PreviewFinding {
     PreviewFinding {
         blocks,
         text: format!(
-            "{} of {} would meet a unique value that another row of the target holds{end}.",
+            "{} of {} would meet a unique value that {held}{end}.",
             text::counted(table.conflicts, "row", "rows"),
             table.name
         ),

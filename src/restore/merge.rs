@@ -6,7 +6,7 @@ use futures::stream::BoxStream;
 
 use super::{LeftOuts, Plan, RestoreError, Staged, left_out};
 use crate::archive::TableHasher;
-use crate::database::{DatabaseError, Incoming, Kept, LeftOut, Merge, Statement};
+use crate::database::{DatabaseError, Incoming, Kept, LeftOut, Merge, Repointed, Statement};
 use crate::model::{ConflictPolicy, DeletePolicy, SessionId, Step, TableState, text};
 use crate::progress::Progress;
 
@@ -60,6 +60,12 @@ const UNIQUE: &str = "23505";
 const EXCLUSION: &str = "23P01";
 
 impl Options {
+    /// What is done about conflicts. Where rows that only the target has go first there are none.
+    fn resolves(&self) -> Option<ConflictPolicy> {
+        let keeps = self.deletes == DeletePolicy::Keep && self.conflicts != ConflictPolicy::Abort;
+        keeps.then_some(self.conflicts)
+    }
+
     /// Rows may be left out.
     pub(crate) fn sets_aside(&self) -> bool {
         self.isolate || matches!(self.conflicts, ConflictPolicy::Skip | ConflictPolicy::Target)
@@ -99,8 +105,9 @@ pub(crate) async fn merge(
     options: Options,
     progress: &Progress,
 ) -> Result<Uncommitted, RestoreError> {
+    let mut repointed = Vec::new();
     for _ in 0..ROUNDS {
-        let refused = match attempt(plan, staged, &options, progress).await {
+        let refused = match attempt(plan, staged, &options, &repointed, progress).await {
             Err(error) if error.is_about_rows() => error,
             other => return other,
         };
@@ -108,7 +115,12 @@ pub(crate) async fn merge(
             return Err(explained(plan, staged, refused).await);
         }
         progress.enter(Step::Restore, "Looks for the rows that the target refuses");
-        let found = staged.staging.isolate(&plan.order, options.deletes == DeletePolicy::Mirror).await?;
+        let mirror = options.deletes == DeletePolicy::Mirror;
+        if let Some(policy @ (ConflictPolicy::Skip | ConflictPolicy::Target)) = options.resolves() {
+            repointed.extend(staged.staging.resolve(&plan.order, policy).await?.repointed);
+        }
+        let replace = options.resolves() == Some(ConflictPolicy::Source);
+        let found = staged.staging.isolate(&plan.order, mirror, replace).await?;
         if found == 0 {
             return Err(refused);
         }
@@ -147,6 +159,7 @@ async fn attempt(
     plan: &Plan,
     staged: &mut Staged,
     options: &Options,
+    repointed: &[Repointed],
     progress: &Progress,
 ) -> Result<Uncommitted, RestoreError> {
     let tables = plan.incoming.len();
@@ -168,7 +181,7 @@ async fn attempt(
         transaction: &mut *transaction,
         merged: Merged { tables: vec![Counts::default(); tables], ..Merged::default() },
     };
-    merging.leave_out().await?;
+    merging.leave_out(repointed).await?;
     merging.delete().await?;
     merging.upsert().await?;
     merging.delete_rest().await?;
@@ -194,19 +207,17 @@ struct Merging<'a> {
 }
 
 impl Merging<'_> {
-    /// Conflicts are cleared away first; what was left out by then is written down.
-    async fn leave_out(&mut self) -> Result<(), RestoreError> {
+    /// Conflicts are cleared away first; what was left out by then is written down. `repointed` are the references that
+    /// an earlier attempt has repointed for good.
+    async fn leave_out(&mut self, repointed: &[Repointed]) -> Result<(), RestoreError> {
         let options = self.options;
-        if options.conflicts != ConflictPolicy::Abort && options.deletes == DeletePolicy::Keep {
-            let resolved = self.transaction.resolve(&self.plan.order, options.conflicts).await?;
+        self.count_repointed(repointed);
+        if let Some(policy) = options.resolves() {
+            let resolved = self.transaction.resolve(&self.plan.order, policy).await?;
             for note in resolved.notes {
                 self.progress.warn(Step::Restore, note);
             }
-            for repointed in resolved.repointed {
-                let (references, change) = &mut self.merged.tables[repointed.index].repointed;
-                *references += repointed.references;
-                *change = change.wrapping_add(repointed.after).wrapping_sub(repointed.before);
-            }
+            self.count_repointed(&resolved.repointed);
             for own in resolved.own {
                 let counts = &mut self.merged.tables[own.index];
                 counts.deleted += own.deleted;
@@ -224,6 +235,14 @@ impl Merging<'_> {
         }
         self.merged.left_out = left_out;
         Ok(())
+    }
+
+    fn count_repointed(&mut self, repointed: &[Repointed]) {
+        for repointed in repointed {
+            let (references, change) = &mut self.merged.tables[repointed.index].repointed;
+            *references += repointed.references;
+            *change = change.wrapping_add(repointed.after).wrapping_sub(repointed.before);
+        }
     }
 
     /// Whether rows that only the target has go. Which of them one that did not fit belongs to is not known, so in its

@@ -18,7 +18,7 @@ pub(crate) async fn preview(
     options: &SyncOptions,
     progress: &Progress,
 ) -> Result<(Vec<TablePreview>, Vec<Foreseen>), RestoreError> {
-    let (mut tables, mut shown) = (Vec::new(), 0);
+    let (mut tables, mut shown, mut own) = (Vec::new(), 0, Vec::new());
     let unfit = plan.incoming.iter().zip(&staged.unfit).filter_map(|(incoming, rows)| {
         let first = rows.first()?;
         let (table, why) = (incoming.table.name.display(), first.reason.clone());
@@ -33,6 +33,16 @@ pub(crate) async fn preview(
         ConflictPolicy::Abort => Met::Refused,
         ConflictPolicy::Source => Met::Replaces,
     };
+    if met == Met::LeftOut {
+        // Nothing can meet rows that go.
+        let keeps = |index: &usize| !mirrors || !staged.unfit[*index].is_empty();
+        let keeping: Vec<usize> = plan.order.iter().copied().filter(keeps).collect();
+        let policy = match options.conflicts {
+            ConflictPolicy::Target => ConflictPolicy::Target,
+            _ => ConflictPolicy::Skip,
+        };
+        staged.staging.resolve(&keeping, policy).await?;
+    }
     foreseen.extend(staged.staging.foresee(&plan.order, mirrors, isolate).await?);
     for &index in &plan.order {
         let most = if shown < SHOWN_IN_ALL { SHOWN } else { 0 };
@@ -47,7 +57,22 @@ pub(crate) async fn preview(
             (status.unchanged, status.target_only) = (table.unchanged, table.target_only);
         });
         shown += table.rows.len();
+        if met == Met::Replaces && table.conflicts > 0 {
+            own.extend(staged.staging.repointed(index).await?);
+        }
         tables.push(table);
+    }
+    for rows in own {
+        let place = plan.order.iter().position(|&index| index == rows.index);
+        if let Some(table) = place.and_then(|place| tables.get_mut(place)) {
+            table.updated += rows.updated;
+            table.deleted += rows.deleted;
+            table.target_only = table.target_only.saturating_sub(rows.deleted);
+            progress.table(rows.index, |status| {
+                (status.updated, status.deleted) = (table.updated, table.deleted);
+                status.target_only = table.target_only;
+            });
+        }
     }
     progress.info(Step::Convert, "Counted what would be written; nothing was");
     Ok((tables, foreseen))

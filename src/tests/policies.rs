@@ -1,6 +1,7 @@
 //! What an admin can choose about rows that cannot simply come in: conflicts, refused rows, chosen rows.
 
 mod chosen;
+mod followed;
 
 use tandem::model::{
     Code, ConflictPolicy, DeletePolicy, Phase, Relation, RowErrors, SyncOptions, SyncStatus,
@@ -17,7 +18,15 @@ struct Pair {
 }
 
 async fn pair(schema: &str, source_rows: &str, target_rows: &str) -> Pair {
-    let (source, target) = support::databases("empty", "empty").await;
+    pair_of(support::databases("empty", "empty").await, schema, source_rows, target_rows).await
+}
+
+async fn pair_of(
+    (source, target): (Database, Database),
+    schema: &str,
+    source_rows: &str,
+    target_rows: &str,
+) -> Pair {
     source.execute(&format!("{schema}; {source_rows}")).await;
     target.execute(&format!("{schema}; {target_rows}")).await;
     let (north, south) = nodes(&source, &target).await;

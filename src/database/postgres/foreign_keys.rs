@@ -5,7 +5,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 
 use super::super::DatabaseError;
 use super::affected::{Affected, Reach};
-use super::conflicts::numbered;
+use super::conflicts::pairs::{numbered, place_of};
 use super::error::doing;
 use super::merge::plan_for;
 use super::statements::relation;
@@ -261,8 +261,8 @@ impl Key {
         join(
             " and ",
             columns.map(|((column, name), equals)| {
-                let place = key.iter().position(|other| other == name).unwrap_or_default();
-                sql("{}.{} {} {}.{}", &[&pair, &numbered(prefix, place), equals, &child, &Ident(column)])
+                let place = numbered(prefix, place_of(name, key));
+                sql("{}.{} {} {}.{}", &[&pair, &place, equals, &child, &Ident(column)])
             }),
         )
     }

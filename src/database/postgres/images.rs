@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use sqlx::postgres::{PgConnection, PgPool};
 
 use super::super::{DatabaseError, Kept};
+use super::conflicts::pairs::{INCOMING, numbered};
 use super::error::doing;
 use super::set_aside::of;
 use super::statements::Target;
@@ -99,6 +100,29 @@ impl Images {
         sql(
             "insert into {} select {}, {}, {} from {} and t.xmin <> pg_current_xact_id()::xid",
             &[&self.table, &number(place), &Fate::Replaced.literal(), &image, rows],
+        )
+    }
+
+    /// Keeps the rows whose key is about to change from the one of `pairs` to the other (`new_0`, …): what they were is
+    /// taken for deleted and what they become for inserted. `met` is the condition that the row `t` is in the pair `met`.
+    pub(super) fn rekeying(&self, place: usize, target: &Target, pairs: &Sql, met: &Sql) -> Sql {
+        let numbers =
+            (0..target.table.key().len()).map(|column| sql("met.{}", &[&numbered(INCOMING, column)]));
+        sql(
+            "with old as (select {} as image, row({})::text as key from {} t join {} met on {})
+             insert into {} select {}, {}, image from old union all select {}, {}, key from old",
+            &[
+                &image("t", &target.stored),
+                &join(", ", numbers),
+                &target.relation(),
+                pairs,
+                met,
+                &self.table,
+                &number(place),
+                &Fate::Deleted.literal(),
+                &number(place),
+                &Fate::Inserted.literal(),
+            ],
         )
     }
 

@@ -4,7 +4,7 @@
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
-use super::super::DatabaseError;
+use super::super::{DatabaseError, Merge};
 use super::counts;
 use super::error::doing;
 use super::foreign_keys::{self, Key};
@@ -15,14 +15,16 @@ use super::moved;
 use super::set_aside::{MOST, Refused};
 use super::statements::{self, Target};
 use crate::catalog::TableName;
+use crate::model::ConflictPolicy;
 use crate::sql::{Sql, sql};
 
 /// The rows of each table that cannot come in, by the table's place. `order` is parents first; with `mirror`, rows
-/// that only the target has go first.
+/// that only the target has go first, and with `replace`, those that are in conflict.
 pub(super) async fn find(
     merge: &mut PostgresMerge,
     order: &[usize],
     mirror: bool,
+    replace: bool,
 ) -> Result<Vec<(usize, Vec<Refused>)>, DatabaseError> {
     merge.begin().await?;
     let keys = foreign_keys::holding(&mut merge.connection, &merge.names).await?;
@@ -35,6 +37,9 @@ pub(super) async fn find(
                 execute(&mut merge.connection, target, statement).await?;
             }
         }
+    }
+    if replace {
+        merge.resolve(order, ConflictPolicy::Source).await?;
     }
     let mut found: Vec<(usize, Vec<Refused>)> = Vec::new();
     for &index in order {

@@ -26,9 +26,9 @@ use super::images::{Fate, Imaged, Images};
 use super::rebuild::Rebuild;
 use super::stages::Staged;
 use super::statements::{self, Target};
-use super::{conflicts, counts, foreign_keys, images, locks, set_aside, state};
+use super::{counts, foreign_keys, images, locks, set_aside, state};
 use crate::catalog::{Making, Table, TableName};
-use crate::model::{ConflictPolicy, SessionId, text};
+use crate::model::{ConflictPolicy, SessionId};
 
 /// Whole tables meet whole tables here, often with statistics of a time when the target was empty. Then the planner
 /// takes a nested loop whose inner scan also walks over the rows that the very statement is inserting: quadratic,
@@ -318,36 +318,25 @@ impl Merge for PostgresMerge {
     }
 
     async fn resolve(&mut self, order: &[usize], policy: ConflictPolicy) -> Result<Resolved, DatabaseError> {
-        let mut all = Resolved::default();
         let keys = foreign_keys::holding(&mut self.connection, &self.names).await?;
         if policy == ConflictPolicy::Source {
             self.open_all().await?;
         }
         // Nothing is taken in a table that was empty.
-        for &index in order {
-            if self.is_direct(index) {
-                continue;
-            }
-            let mut resolver = Resolver {
-                connection: &mut self.connection,
-                targets: &self.targets,
-                keys: &keys,
-                live: &self.bypass.live,
-                images: self.images.as_ref(),
-            };
-            let resolved = resolver.resolve(index, policy).await?;
-            if !resolved.notes.is_empty() {
-                self.remember_all();
-                self.beyond = true;
-            }
-            all.extend(resolved);
+        let staged = order.iter().copied().filter(|&index| !self.is_direct(index)).collect::<Vec<_>>();
+        let mut resolver = Resolver {
+            connection: &mut self.connection,
+            targets: &self.targets,
+            keys: &keys,
+            live: &self.bypass.live,
+            images: self.images.as_ref(),
+        };
+        let resolved = resolver.resolve(staged, policy).await?;
+        if !resolved.notes.is_empty() {
+            self.remember_all();
+            self.beyond = true;
         }
-        let followed = conflicts::follow(&mut self.connection, &self.targets, &keys).await?;
-        if followed > 0 {
-            let rows = text::counted(followed, "row", "rows");
-            all.notes.push(format!("{rows} left out too, with what they reference"));
-        }
-        Ok(all)
+        Ok(resolved)
     }
 
     async fn left_out(&mut self, index: usize) -> Result<Vec<LeftOut>, DatabaseError> {

@@ -2,6 +2,7 @@
 
 mod additive;
 mod affected;
+mod bad_keys;
 mod bypass;
 mod catalog;
 mod checks;

@@ -8,7 +8,7 @@ use super::counts;
 use super::error::doing;
 use super::merge::SETTINGS;
 use super::statements::{Target, deletable_rows};
-use super::uniques;
+use super::{set_aside, uniques};
 use crate::catalog::Table;
 use crate::model::{Change, RowPreview, TablePreview, ValuePreview};
 use crate::sql::{Ident, Sql, join, sql};
@@ -111,6 +111,12 @@ impl Look<'_> {
     /// Rows that meet a unique value of the target's own, each once, and what becomes of both.
     async fn conflicts(&mut self, preview: &mut TablePreview) -> Result<(), DatabaseError> {
         let target = self.target;
+        if let (Met::LeftOut, Some(refused)) = (self.met, &target.refused) {
+            let left_out = sql("{} s where {}", &[refused, &set_aside::is_in_conflict()]);
+            preview.conflicts = self.count(sql("select count(*) from {}", &[&left_out])).await?;
+            preview.rows.extend(self.whole_rows("s", Change::Conflict, &left_out).await?);
+            return Ok(());
+        }
         let mut met = Vec::new();
         for unique in uniques::of(self.connection, target).await? {
             let conflicts = unique.conflicts(target);
@@ -122,8 +128,8 @@ impl Look<'_> {
                 preview.rows.extend(replaced);
             }
             met.push(sql(
-                "select s.tandem_place as place, t.tandem_place as own, {} as is_new from {}",
-                &[&target.is_lacking(), &conflicts],
+                "select s.tandem_place as place, t.tandem_part as part, t.tandem_place as own from {}",
+                &[&conflicts],
             ));
         }
         if met.is_empty() {
@@ -131,22 +137,15 @@ impl Look<'_> {
         }
         let counted = self
             .one(sql(
-                "select count(distinct place), count(distinct place) filter (where is_new), count(distinct own) from ({}) met",
+                "select count(distinct place), count(distinct (part, own)) from ({}) met",
                 &[&join(" union all ", met)],
             ))
             .await?;
         let count = |place: usize| counted.get::<i64, _>(place).unsigned_abs();
         preview.conflicts = count(0);
-        match self.met {
-            Met::Refused => {}
-            Met::LeftOut => {
-                preview.inserted = preview.inserted.saturating_sub(count(1));
-                preview.updated = preview.updated.saturating_sub(count(0) - count(1));
-            }
-            Met::Replaces => {
-                preview.deleted = count(2);
-                preview.target_only = preview.target_only.saturating_sub(count(2));
-            }
+        if self.met == Met::Replaces {
+            preview.deleted = count(1);
+            preview.target_only = preview.target_only.saturating_sub(count(1));
         }
         Ok(())
     }

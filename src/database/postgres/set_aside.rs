@@ -6,9 +6,9 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Executor, Postgres, Row as _};
 
 use super::super::{DatabaseError, Incoming, LeftOut};
-use super::counts;
 use super::error::{doing, failed};
 use super::statements::Target;
+use super::{bad_keys, counts};
 use crate::catalog::TableName;
 use crate::sql::{Ident, Literal, Sql, join, names, sql};
 
@@ -53,34 +53,6 @@ pub(super) async fn create(
     .await
     .map(|_| ())
     .map_err(doing(format!("make a place for rows of {table} that are left out")))
-}
-
-/// Sets aside the staged rows whose key comes twice or is not set.
-pub(super) async fn bad_keys(connection: &mut PgConnection, target: &Target) -> Result<(), DatabaseError> {
-    let key = target.table.key();
-    let twice = sql(
-        "delete from {} s using (select {} from {} group by {} having count(*) > 1) t where {}",
-        &[&target.stage, &names(key), &target.stage, &names(key), &target.same_key()],
-    );
-    let unset =
-        join(" or ", key.iter().map(|column| sql("s.{} is not distinct from null", &[&Ident(column)])));
-    let unset = sql("delete from {} s where {}", &[&target.stage, &unset]);
-    let found = [
-        (twice, "23505", "its key comes more than once from the source"),
-        (unset, "23502", "it comes without a key"),
-    ];
-    for (gone, sqlstate, reason) in found {
-        let Some(statement) =
-            moving(target, &gone, &Sql::default(), sqlstate, &sql("{}", &[&Literal(reason)]))
-        else {
-            continue;
-        };
-        sqlx::query(statement.into_query())
-            .execute(&mut *connection)
-            .await
-            .map_err(doing(format!("set rows of {} aside", target.table.name)))?;
-    }
-    Ok(())
 }
 
 /// Moves staged rows aside. `gone` is a statement that deletes from the staging table `s` and may use other relations;
@@ -132,6 +104,20 @@ where
         .execute(executor)
         .await;
     done.map(|done| done.rows_affected()).map_err(doing(format!("set rows of {} aside", target.table.name)))
+}
+
+/// The row `s` that was set aside is in conflict with one of the target's own.
+pub(super) fn is_in_conflict() -> Sql {
+    sql("(s.tandem_sqlstate = '23505' and s.tandem_reason <> {})", &[&Literal(bad_keys::TWICE)])
+}
+
+/// Whether any row was set aside.
+pub(super) async fn has_any(connection: &mut PgConnection, target: &Target) -> Result<bool, DatabaseError> {
+    let Some(refused) = &target.refused else { return Ok(false) };
+    sqlx::query_scalar(sql("select exists (select from {})", &[refused]).into_query())
+        .fetch_one(connection)
+        .await
+        .map_err(doing(format!("look at the rows of {} that were set aside", target.table.name)))
 }
 
 /// The rows that were set aside.

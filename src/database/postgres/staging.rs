@@ -5,20 +5,23 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 
-use super::super::{DatabaseError, Foreseen, Incoming, Loader, Merge, Met, Staging, Surplus, Usage};
+use super::super::{
+    DatabaseError, Foreseen, Incoming, Loader, Merge, Met, OwnRows, Resolved, Staging, Surplus, Usage,
+};
+use super::conflicts::Resolver;
 use super::connect::{Connector, SETTINGS, session_name};
 use super::error::doing;
 use super::fit::FitLoader;
 use super::foresee::Foresight;
 use super::images::Images;
 use super::load::{Ending, PooledLoader};
-use super::merge::{PostgresMerge, run};
+use super::merge::{self, PostgresMerge, run};
 use super::stages::{self, Staged, prefix};
 use super::statements::Target;
-use super::{choose, conflicts, isolate, locks, preflight, preview, set_aside};
+use super::{bad_keys, choose, conflicts, foreign_keys, isolate, locks, preflight, preview, set_aside};
 use crate::catalog::{Making, Table, TableName};
-use crate::model::{SessionId, TablePreview, text};
-use crate::sql::{Ident, join, names, quoted, sql};
+use crate::model::{ConflictPolicy, SessionId, TablePreview};
+use crate::sql::{names, quoted, sql};
 
 /// Tables that are loaded at the same time.
 const LOADS: u32 = 4;
@@ -115,16 +118,6 @@ impl PostgresStaging {
             ending: Ending::default(),
             merge: Some(merge),
         })
-    }
-
-    /// Leaves out the rows that come with a key twice, all of them, because choosing one would be a guess, and those
-    /// without a key.
-    async fn refuse_bad_keys(&mut self) -> Result<Vec<String>, DatabaseError> {
-        let merge = self.merge().await?;
-        for target in merge.targets.iter().filter(|target| !target.keys_are_unique) {
-            set_aside::bad_keys(&mut merge.connection, target).await?;
-        }
-        Ok(Vec::new())
     }
 
     async fn loader(&self, incoming: &Incoming, into: &TableName) -> Result<PooledLoader, DatabaseError> {
@@ -231,48 +224,18 @@ impl Staging for PostgresStaging {
     async fn refusals(&mut self) -> Result<Vec<String>, DatabaseError> {
         self.ending.all().await?;
         if self.usage.set_aside {
-            return self.refuse_bad_keys().await;
+            let merge = self.merge().await?;
+            for target in merge.targets.iter().filter(|target| !target.keys_are_unique) {
+                bad_keys::leave_out(&mut merge.connection, target).await?;
+            }
+            return Ok(Vec::new());
         }
+        let unsure = |(staged, direct): &(&Staged, &bool)| {
+            !staged.incoming.unique && !staged.incoming.table.key().is_empty() && !**direct
+        };
         let mut found = Vec::new();
-        for (index, staged) in self.tables.iter().enumerate() {
-            let key = staged.incoming.table.key();
-            if staged.incoming.unique || key.is_empty() || self.direct[index] {
-                continue;
-            }
-            let twice: i64 = sqlx::query_scalar(
-                sql(
-                    "select count(*) from (select from {} group by {} having count(*) > 1) twice",
-                    &[&staged.stage, &names(key)],
-                )
-                .into_query(),
-            )
-            .fetch_one(&self.pool)
-            .await
-            .map_err(doing(format!("check the keys for {}", staged.incoming.table.name)))?;
-            if twice > 0 {
-                found.push(format!(
-                    "{} of {} ({}) more than once",
-                    text::counted(twice.unsigned_abs(), "key", "keys"),
-                    staged.incoming.table.name,
-                    key.join(", ")
-                ));
-            }
-            let unset =
-                join(" or ", key.iter().map(|column| sql("{} is not distinct from null", &[&Ident(column)])));
-            let without: i64 = sqlx::query_scalar(
-                sql("select count(*) from {} where {}", &[&staged.stage, &unset]).into_query(),
-            )
-            .fetch_one(&self.pool)
-            .await
-            .map_err(doing(format!("check the keys for {}", staged.incoming.table.name)))?;
-            if without > 0 {
-                found.push(format!(
-                    "{} of {} without a key ({})",
-                    text::counted(without.unsigned_abs(), "row", "rows"),
-                    staged.incoming.table.name,
-                    key.join(", ")
-                ));
-            }
+        for (staged, _) in self.tables.iter().zip(&self.direct).filter(unsure) {
+            found.extend(bad_keys::sentences(&self.pool, staged).await?);
         }
         Ok(found)
     }
@@ -313,9 +276,27 @@ impl Staging for PostgresStaging {
         preview::table(&mut connection, &merge.targets[index], rows, most, (mirror, met)).await
     }
 
-    async fn isolate(&mut self, order: &[usize], mirror: bool) -> Result<u64, DatabaseError> {
+    async fn resolve(&mut self, order: &[usize], policy: ConflictPolicy) -> Result<Resolved, DatabaseError> {
+        let mut transaction = self.pool.begin().await.map_err(doing("resolve conflicts"))?;
+        run(&mut transaction, "resolve conflicts", merge::SETTINGS).await?;
         let merge = self.merge().await?;
-        let found = isolate::find(merge, order, mirror).await?;
+        let keys = foreign_keys::holding(&mut transaction, &merge.names).await?;
+        let mut resolver = Resolver::of_staged(&mut transaction, merge, &keys);
+        let resolved = resolver.resolve(order.to_vec(), policy).await?;
+        transaction.commit().await.map_err(doing("resolve conflicts"))?;
+        Ok(resolved)
+    }
+
+    async fn repointed(&mut self, index: usize) -> Result<Vec<OwnRows>, DatabaseError> {
+        let mut connection = self.pool.acquire().await.map_err(doing("look for conflicts"))?;
+        let merge = self.merge().await?;
+        let keys = foreign_keys::holding(&mut connection, &merge.names).await?;
+        Resolver::of_staged(&mut connection, merge, &keys).would_repoint(index).await
+    }
+
+    async fn isolate(&mut self, order: &[usize], mirror: bool, replace: bool) -> Result<u64, DatabaseError> {
+        let merge = self.merge().await?;
+        let found = isolate::find(merge, order, mirror, replace).await?;
         run(&mut merge.connection, "end the trial", "rollback").await?;
         let mut refused = 0;
         for (index, rows) in found {

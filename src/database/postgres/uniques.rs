@@ -120,7 +120,10 @@ impl Unique {
             .enumerate()
             .map(|(place, (definition, _))| sql("({}) as {}", &[definition, &name(place)]));
         let values = join(", ", values);
-        let all = sql("select {}.*, {}.ctid as tandem_place, {} from {}", &[&alias, &alias, &values, rows]);
+        let all = sql(
+            "select {}.*, {}.tableoid as tandem_part, {}.ctid as tandem_place, {} from {}",
+            &[&alias, &alias, &alias, &values, rows],
+        );
         match &self.condition {
             // Of the values: the rows' own condition may stand before it.
             Some(condition) => sql("(select * from ({}) held where {}) {}", &[&all, condition, &alias]),

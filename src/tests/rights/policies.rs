@@ -3,7 +3,7 @@
 use tandem::model::{Code, ConflictPolicy, Phase, RowErrors, Step, SyncOptions};
 
 use super::{ALL, Role, pair};
-use crate::traps::{Pair, keep, mirror};
+use crate::traps::{Pair, assert_says, keep, mirror};
 
 const TABLES: &str =
     "create table parent (id int primary key, code text constraint parent_code unique, name text);
@@ -54,6 +54,9 @@ async fn children_follow_the_row_that_replaces_theirs_or_the_key_that_forbids_it
 
         if role == Role::Plain {
             let parts = ["1 row of public.child", "child_parent_fkey", "public.parent"];
+            let preview = pair.south.preview("pull", "north", &options).await.preview.unwrap();
+            assert!(preview.is_blocked(), "{:#?}", preview.findings);
+            assert_says(&preview.findings[0].text, &parts);
             pair.refused(&options, Step::Restore, Code::Refused, &parts).await;
             pair.target.execute("delete from child").await;
         }

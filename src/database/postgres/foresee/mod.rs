@@ -49,10 +49,7 @@ impl Foresight<'_> {
         stricter: &Stricter,
     ) -> Result<Vec<Foreseen>, DatabaseError> {
         let target = &self.targets[index];
-        let mut found = Vec::new();
-        if !target.keys_are_unique {
-            found = left_out(self.connection, target).await?;
-        }
+        let mut found = left_out(self.connection, target).await?;
         let mut rules = Vec::new();
         if !stricter.values.is_empty() || !stricter.checks.is_empty() || target.table.partitioned {
             rules.extend(stricter.values.iter().map(|column| demands::must_hold(column)));
@@ -88,7 +85,7 @@ impl Foresight<'_> {
             return Err(DatabaseError::TooMany { table: target.table.name.clone(), most: MOST as u64 });
         }
         set_aside::refuse(&mut *self.connection, target, &refused).await?;
-        if found.iter().any(|rows| rows.is_left_out) {
+        if found.iter().any(|rows| rows.is_left_out) || set_aside::has_any(self.connection, target).await? {
             self.thinned.push(target.table.name.clone());
         }
         Ok(found)
@@ -169,12 +166,13 @@ impl Foresight<'_> {
     }
 }
 
-/// The rows that were set aside when they were staged, by the reason.
+/// The rows that were set aside already, by the reason. Not those in conflict, each of which has a reason of its own.
 async fn left_out(connection: &mut PgConnection, target: &Target) -> Result<Vec<Foreseen>, DatabaseError> {
     let Some(refused) = &target.refused else { return Ok(Vec::new()) };
     let statement = sql(
-        "select s.tandem_reason as why, count(*) as rows, (array_agg({}))[:{}] as first from {} s group by 1 order by 1",
-        &[&counts::key_text(target, "s"), &SHOWN, refused],
+        "select s.tandem_reason as why, count(*) as rows, (array_agg({}))[:{}] as first
+         from {} s where not {} group by 1 order by 1",
+        &[&counts::key_text(target, "s"), &SHOWN, refused, &set_aside::is_in_conflict()],
     );
     let found = sqlx::query(statement.into_query()).fetch_all(connection).await.map_err(failed(target))?;
     let found = found.iter().map(|row| Foreseen {

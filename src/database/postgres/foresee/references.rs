@@ -48,21 +48,36 @@ impl Foresight<'_> {
             return Ok(Some(key.parent_relation()));
         };
         let parent = &self.targets[place];
-        let is_part = key.parent != key.parent_root;
-        if key.parent_columns.iter().any(|column| !parent.columns.contains(column))
-            || is_part && !parent.is_whole()
-        {
-            return Ok(None);
-        }
-        let everything = || sql("true", &[]);
-        let within = if is_part { part(self.connection, &key.parent).await? } else { everything() };
-        let stays = parent.stays("t").filter(|_| self.mirror).unwrap_or_else(everything);
-        let columns = names(&key.parent_columns);
-        Ok(Some(sql(
-            "(select {} from {} t where {} union all select {} from {} t where {})",
-            &[&columns, &key.parent_relation(), &stays, &columns, &parent.stage, &within],
-        )))
+        let stays = parent.stays("t").filter(|_| self.mirror);
+        parents(self.connection, key, parent, &stays.unwrap_or_else(everything)).await
     }
+}
+
+/// The rows of `parent` that `key` may point to, as a relation: those `t` that are there and of which `stays` is true,
+/// and the staged ones. None when some are not known.
+pub(in super::super) async fn parents(
+    connection: &mut PgConnection,
+    key: &Key,
+    parent: &Target,
+    stays: &Sql,
+) -> Result<Option<Sql>, DatabaseError> {
+    let is_part = key.parent != key.parent_root;
+    if key.parent_columns.iter().any(|column| !parent.columns.contains(column))
+        || is_part && !parent.is_whole()
+    {
+        return Ok(None);
+    }
+    let within = if is_part { part(connection, &key.parent).await? } else { everything() };
+    let columns = names(&key.parent_columns);
+    Ok(Some(sql(
+        "(select {} from {} t where {} union all select {} from {} t where {})",
+        &[&columns, &key.parent_relation(), stays, &columns, &parent.stage, &within],
+    )))
+}
+
+/// The condition that every row fulfils.
+pub(in super::super) fn everything() -> Sql {
+    sql("true", &[])
 }
 
 /// The staged rows of `target` can be asked whether they are orphans by `key`, one of its own or of a part of it.
@@ -72,15 +87,26 @@ pub(in super::super) fn concerns(key: &Key, target: &Target) -> bool {
     is_known && key.columns.iter().all(|column| target.columns.contains(column))
 }
 
+/// The row `row` of the table that `key` belongs to is in the part that has it.
+pub(in super::super) async fn is_bound(
+    connection: &mut PgConnection,
+    key: &Key,
+    row: &'static str,
+) -> Result<Sql, DatabaseError> {
+    if key.child == key.child_root {
+        return Ok(everything());
+    }
+    // In a query of its own: bounds name bare columns.
+    let within = part(connection, &key.child).await?;
+    Ok(sql("exists (select from (select {}.*) part where {})", &[&sql(row, &[]), &within]))
+}
+
 /// The staged row `s` falls under `key` and points to none of `parents`, a relation.
 pub(in super::super) async fn is_orphan(
     connection: &mut PgConnection,
     key: &Key,
     parents: &Sql,
 ) -> Result<Sql, DatabaseError> {
-    let orphan = sql("({}) and not {}", &[&key.is_set("s"), &key.is_met_by_any_of(parents, "s")]);
-    if key.child == key.child_root {
-        return Ok(orphan);
-    }
-    Ok(sql("{} and {}", &[&part(connection, &key.child).await?, &orphan]))
+    let is_bound = is_bound(connection, key, "s").await?;
+    Ok(sql("{} and ({}) and not {}", &[&is_bound, &key.is_set("s"), &key.is_met_by_any_of(parents, "s")]))
 }

@@ -107,7 +107,10 @@ impl PostgresMerge {
             if target.comes_in_few && !target.table.partitioned {
                 let both = images.updating(index, target, &updated, &statements::assignments(target));
                 (written.updated, update) = (self.number(index, "update", both).await?, None);
-            } else if self.write(index, "keep", images.keeping(index, target, &updated)).await? == 0 {
+            } else if self.write(index, "keep", images.keeping(index, target, &updated)).await? == 0
+                && !self.beyond
+            {
+                // Beyond these, a row that was repointed has been kept and may differ all the same.
                 update = None;
             }
         }

@@ -1,0 +1,50 @@
+//! Rows go with what they reference.
+
+use sqlx::postgres::PgConnection;
+
+use super::super::super::DatabaseError;
+use super::super::error::doing;
+use super::super::foreign_keys::Key;
+use super::super::foresee::references::{self, everything};
+use super::super::set_aside;
+use super::super::statements::Target;
+use crate::sql::{Literal, sql};
+
+/// Sets aside the staged rows whose parent was left out and is not in the target either, until there is none.
+pub(super) async fn follow(
+    connection: &mut PgConnection,
+    targets: &[Target],
+    keys: &[Key],
+) -> Result<u64, DatabaseError> {
+    let mut all = 0;
+    loop {
+        let mut moved = 0;
+        for parent in targets {
+            if !set_aside::has_any(connection, parent).await? {
+                continue;
+            }
+            for key in keys.iter().filter(|key| key.parent_root == parent.table.name && key.is_readable) {
+                let Some(child) = targets.iter().find(|target| references::concerns(key, target)) else {
+                    continue;
+                };
+                let Some(parents) = references::parents(connection, key, parent, &everything()).await? else {
+                    continue;
+                };
+                let orphan = references::is_orphan(connection, key, &parents).await?;
+                let gone = sql("delete from {} s where {}", &[&child.stage, &orphan]);
+                let reason = Literal("the row that it references was left out");
+                let reason = sql("{}", &[&reason]);
+                let Some(statement) = set_aside::moving(child, &gone, &sql("", &[]), "23503", &reason) else {
+                    continue;
+                };
+                let done = sqlx::query(statement.into_query()).execute(&mut *connection).await;
+                moved +=
+                    done.map_err(doing(format!("set rows of {} aside", child.table.name)))?.rows_affected();
+            }
+        }
+        all += moved;
+        if moved == 0 {
+            return Ok(all);
+        }
+    }
+}
