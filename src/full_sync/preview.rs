@@ -233,13 +233,13 @@ fn refused(foreseen: &Foreseen) -> PreviewFinding {
 
 /// What becomes of the rows that meet a taken value, as the options say.
 fn conflicts(table: &TablePreview, options: &SyncOptions) -> PreviewFinding {
-    let refused = options.conflicts == ConflictPolicy::Abort;
+    let blocks = options.conflicts == ConflictPolicy::Abort && options.row_errors == RowErrors::Strict;
     let (it, them, that, held) = match table.conflicts {
         1 => ("it", "it", "that row", "another row of the target holds"),
         _ => ("they", "them", "those rows", "other rows of the target hold"),
     };
     let end = match options.conflicts {
-        ConflictPolicy::Abort if options.row_errors == RowErrors::Strict => String::new(),
+        ConflictPolicy::Abort if blocks => String::new(),
         ConflictPolicy::Abort | ConflictPolicy::Skip => {
             format!(": {it} would be left out, with all that references {them}")
         }
@@ -248,7 +248,6 @@ fn conflicts(table: &TablePreview, options: &SyncOptions) -> PreviewFinding {
             format!(": {it} would be left out, and what references {them} would reference {that} instead")
         }
     };
-    let blocks = refused && options.row_errors == RowErrors::Strict;
     let remedy = "Change one row of each pair, or choose what happens to conflicts: skip, source or target.";
     PreviewFinding {
         blocks,

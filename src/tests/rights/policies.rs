@@ -67,3 +67,38 @@ async fn children_follow_the_row_that_replaces_theirs_or_the_key_that_forbids_it
         role.gone(&pair.target).await;
     }
 }
+
+#[tokio::test]
+async fn keys_that_are_inherited_change_with_any_rights_that_let_them() {
+    let tables = "create table place (id int primary key, code text unique);
+                  create table line (place int references place deferrable, no int, note text, primary key (place, no));
+                  create table part (place int, no int, k int, primary key (place, no, k),
+                                     foreign key (place, no) references line deferrable);";
+    for role in ALL {
+        for (conflicts, lines, parts) in [
+            (ConflictPolicy::Source, "31s, 32s, 33t", "311, 321, 331"),
+            (ConflictPolicy::Target, "91t, 92s, 93t", "911, 921, 931"),
+        ] {
+            let pair = pair(
+                role,
+                &format!(
+                    "{tables} insert into place values (3, 'z'); insert into line values (3, 1, 's'), (3, 2, 's');
+                     insert into part values (3, 1, 1), (3, 2, 1)"
+                ),
+                &format!(
+                    "{tables} insert into place values (9, 'z'); insert into line values (9, 1, 't'), (9, 3, 't');
+                     insert into part values (9, 1, 1), (9, 3, 1)"
+                ),
+            )
+            .await;
+            let options = SyncOptions { conflicts, ..keep() };
+
+            let status = pair.pull(&options).await;
+
+            assert!(status.error.is_none(), "{role:?} {conflicts:?}: {:?}", status.error);
+            assert_eq!(text(&pair, "select concat(place, no, note) from line").await, lines, "{role:?}");
+            assert_eq!(text(&pair, "select concat(place, no, k) from part").await, parts, "{role:?}");
+            role.gone(&pair.target).await;
+        }
+    }
+}
