@@ -15,17 +15,21 @@ pub(super) struct Unique {
     parts: Vec<(Definition, Operator)>,
     /// Only rows that fulfil it are in the index.
     condition: Option<Definition>,
+    /// The number of the partition that alone has it, and its bounds.
+    part: Option<(i64, Definition)>,
     /// Two rows without a value meet too.
     nulls_meet: bool,
 }
 
-/// Of the table that `target` is, without the key's own.
+/// Of the table that `target` is and of its partitions, without the key's own.
 pub(super) async fn of(connection: &mut PgConnection, target: &Target) -> Result<Vec<Unique>, DatabaseError> {
     let rows = sqlx::query(
         // What grows with the number of tables stands in subqueries of its own: a merge plans without nested loops, and
         // would read all of it for each table.
         "select (select c.relname::text from pg_class c where c.oid = i.indexrelid) as name,
                 pg_get_expr(i.indpred, i.indrelid) as condition,
+                nullif(i.indrelid, $1::regclass)::bigint as part,
+                coalesce(pg_get_partition_constraintdef(i.indrelid), 'true') as bounds,
                 coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false) as nulls_meet,
                 parts.definitions, parts.schemas, parts.operators, parts.columns
          from (
@@ -52,11 +56,20 @@ pub(super) async fn of(connection: &mut PgConnection, target: &Target) -> Result
              join pg_namespace n on n.oid = o.oprnamespace
              where u.place <= i.indnkeyatts
          ) parts
-         where i.indrelid = $1::regclass and i.indisvalid and (i.indisunique or i.exclusion is not null)
+         -- By the index of pg_index, whatever the settings of the plan are.
+         where i.indrelid = any (array(
+                   select $1::regclass::oid
+                   union all
+                   select relid from pg_partition_tree($1::regclass) where $2 and relid <> $1::regclass
+               ))
+           and (i.indrelid = $1::regclass or not exists (select from pg_inherits h where h.inhrelid = i.indexrelid))
+           and i.indisvalid and (i.indisunique or i.exclusion is not null)
            and cardinality(parts.definitions) = i.indnkeyatts
          order by 1",
     )
     .bind(quoted(&target.table.name))
+    // To know the part that a row belongs to, all of its columns are needed.
+    .bind(target.table.partitioned && target.is_whole())
     .fetch_all(connection)
     .await
     .map_err(doing(format!("read the unique keys of {}", target.table.name)))?;
@@ -64,6 +77,7 @@ pub(super) async fn of(connection: &mut PgConnection, target: &Target) -> Result
     for row in rows {
         let condition: Option<String> = row.get("condition");
         let columns: Vec<String> = row.get("columns");
+        let part = row.get::<Option<i64>, _>("part").map(|part| (part, Definition(row.get("bounds"))));
         let is_key = condition.is_none() && columns == target.table.key();
         // A value of a column that does not come in cannot be met by a new one.
         let comes = |column: &String| {
@@ -80,6 +94,7 @@ pub(super) async fn of(connection: &mut PgConnection, target: &Target) -> Result
             name: row.get("name"),
             parts: definitions.zip(operators).collect(),
             condition: condition.map(Definition),
+            part,
             nulls_meet: row.get("nulls_meet"),
         });
     }
@@ -98,8 +113,15 @@ impl Unique {
     }
 
     fn met(&self, target: &Target, own: &Sql) -> Sql {
-        let staged = self.side(&sql("{} s", &[&target.stage]), "s");
-        let own = self.side(own, "t");
+        let (within, of_part) = match &self.part {
+            Some((part, bounds)) => {
+                let parts = sql("select relid from pg_partition_tree({}::oid::regclass)", &[part]);
+                (sql("({}) is not false", &[bounds]), sql("tandem_part in ({})", &[&parts]))
+            }
+            None => (sql("true", &[]), sql("true", &[])),
+        };
+        let staged = self.side(&sql("{} s", &[&target.stage]), "s", &within);
+        let own = self.side(own, "t", &of_part);
         let meets = self.parts.iter().enumerate().map(|(place, (_, operator))| {
             let (a, b) = (value("s", place), value("t", place));
             let equal = sql("{} {} {}", &[&a, operator, &b]);
@@ -111,8 +133,8 @@ impl Unique {
         sql("{} join {} on {}", &[&staged, &own, &join(" and ", meets)])
     }
 
-    /// `(select t.*, (lower(name)) as tandem_0 from t where condition) t`
-    fn side(&self, rows: &Sql, alias: &'static str) -> Sql {
+    /// `(select t.*, (lower(name)) as tandem_value_0 from t where condition) t`, of the rows that are `within`
+    fn side(&self, rows: &Sql, alias: &'static str, within: &Sql) -> Sql {
         let alias = sql(alias, &[]);
         let values = self
             .parts
@@ -124,11 +146,12 @@ impl Unique {
             "select {}.*, {}.tableoid as tandem_part, {}.ctid as tandem_place, {} from {}",
             &[&alias, &alias, &alias, &values, rows],
         );
-        match &self.condition {
-            // Of the values: the rows' own condition may stand before it.
-            Some(condition) => sql("(select * from ({}) held where {}) {}", &[&all, condition, &alias]),
-            None => sql("({}) {}", &[&all, &alias]),
-        }
+        let condition = match &self.condition {
+            Some(condition) => sql("({})", &[condition]),
+            None => sql("true", &[]),
+        };
+        // Of the values: the rows' own condition may stand before it.
+        sql("(select * from ({}) held where {} and {}) {}", &[&all, within, &condition, &alias])
     }
 }
 

@@ -113,6 +113,41 @@ async fn keys_of_partitions_are_followed_too() {
 }
 
 #[tokio::test]
+async fn a_value_that_must_be_unique_in_one_partition_only_is_a_conflict_there() {
+    let schema = "create table place (id int, region text, code text, primary key (id, region)) partition by list (region);
+                  create table place_north partition of place for values in ('n') partition by range (id);
+                  create table place_north_1 partition of place_north for values from (0) to (100);
+                  create table place_south partition of place for values in ('s');
+                  create unique index north_code on place_north_1 (code)";
+    for (policy, expected, rows) in [
+        (ConflictPolicy::Abort, except(1, 0, 2), "4,s,z, 8,s,z, 9,n,z"),
+        (SKIP, except(1, 0, 2), "4,s,z, 8,s,z, 9,n,z"),
+        (SOURCE, Relation::Contains { target_only_rows: 1 }, "3,n,z, 4,s,z, 8,s,z"),
+    ] {
+        let pair = pair(
+            schema,
+            "insert into place values (3, 'n', 'z'), (4, 's', 'z')",
+            "insert into place values (9, 'n', 'z'), (8, 's', 'z')",
+        )
+        .await;
+        let options = conflicts(policy);
+        if policy == ConflictPolicy::Abort {
+            let preview = pair.south.preview("pull", "north", &options).await.preview.unwrap();
+            assert!(preview.is_blocked(), "{preview:#?}");
+            let error = pair.pull("backup", &options).await.error.unwrap();
+            assert!(error.message.contains("id 3, region n) needs the value in north_code"), "{error:?}");
+        }
+        let options = SyncOptions { row_errors: RowErrors::Isolate, ..options };
+
+        let status = pair.pull_as_previewed(&options).await;
+
+        assert_eq!(relation(&status), expected, "{policy:?}");
+        assert_eq!(pair.rows("place").await, rows, "{policy:?}");
+        pair.undo(&status).await;
+    }
+}
+
+#[tokio::test]
 async fn a_row_whose_period_is_not_covered_any_more_is_left_out_and_keeps_its_period() {
     for policy in [SKIP, TARGET] {
         let (from, to) = (database_of_version(18, "empty").await, database_of_version(18, "empty").await);

@@ -5,7 +5,7 @@ use sqlx::postgres::PgConnection;
 use super::super::super::DatabaseError;
 use super::super::error::doing;
 use super::super::foreign_keys::Key;
-use super::super::foresee::references::{self, everything};
+use super::super::foresee::references;
 use super::super::set_aside;
 use super::super::statements::Target;
 use crate::sql::{Literal, sql};
@@ -27,7 +27,8 @@ pub(super) async fn follow(
                 let Some(child) = targets.iter().find(|target| references::concerns(key, target)) else {
                     continue;
                 };
-                let Some(parents) = references::parents(connection, key, parent, &everything()).await? else {
+                let Some(parents) = references::parents(connection, key, parent, &sql("true", &[])).await?
+                else {
                     continue;
                 };
                 let orphan = references::is_orphan(connection, key, &parents).await?;

@@ -5,7 +5,7 @@ use futures::TryStreamExt;
 use super::super::super::{DatabaseError, Repointed, Resolved};
 use super::super::error::doing;
 use super::super::foreign_keys::Key;
-use super::super::foresee::references::{self, everything};
+use super::super::foresee::references;
 use super::super::set_aside;
 use super::super::statements::Target;
 use super::Resolver;
@@ -68,7 +68,7 @@ impl Resolver<'_> {
     async fn met(&mut self, key: &Key, parent: &Target) -> Result<Option<Sql>, DatabaseError> {
         let met = key.met_by("met", INCOMING, parent.table.key(), "c");
         let is_bound = references::is_bound(self.connection, key, "c").await?;
-        let parents = references::parents(self.connection, key, parent, &everything()).await?;
+        let parents = references::parents(self.connection, key, parent, &sql("true", &[])).await?;
         Ok(parents.map(|parents| {
             let other = sql("select from {} t where {}", &[&parents, &paired(parent, "t", OWN)]);
             sql("{} and {} and exists ({})", &[&met, &is_bound, &other])

@@ -49,7 +49,7 @@ impl Foresight<'_> {
         };
         let parent = &self.targets[place];
         let stays = parent.stays("t").filter(|_| self.mirror);
-        parents(self.connection, key, parent, &stays.unwrap_or_else(everything)).await
+        parents(self.connection, key, parent, &stays.unwrap_or_else(|| sql("true", &[]))).await
     }
 }
 
@@ -67,17 +67,12 @@ pub(in super::super) async fn parents(
     {
         return Ok(None);
     }
-    let within = if is_part { part(connection, &key.parent).await? } else { everything() };
+    let within = if is_part { part(connection, &key.parent).await? } else { sql("true", &[]) };
     let columns = names(&key.parent_columns);
     Ok(Some(sql(
         "(select {} from {} t where {} union all select {} from {} t where {})",
         &[&columns, &key.parent_relation(), stays, &columns, &parent.stage, &within],
     )))
-}
-
-/// The condition that every row fulfils.
-pub(in super::super) fn everything() -> Sql {
-    sql("true", &[])
 }
 
 /// The staged rows of `target` can be asked whether they are orphans by `key`, one of its own or of a part of it.
@@ -94,7 +89,7 @@ pub(in super::super) async fn is_bound(
     row: &'static str,
 ) -> Result<Sql, DatabaseError> {
     if key.child == key.child_root {
-        return Ok(everything());
+        return Ok(sql("true", &[]));
     }
     // In a query of its own: bounds name bare columns.
     let within = part(connection, &key.child).await?;
