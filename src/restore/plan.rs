@@ -101,7 +101,12 @@ pub(crate) fn plan(
 
 fn stricter(ours: &Table, theirs: &Table, section: &Section, sent: &HashSet<&TableName>) -> Stricter {
     let demands = |table: &Table, name: &String| table.column(name).is_some_and(|column| column.not_null);
-    let values = section.columns.iter().filter(|name| demands(ours, name) && !demands(theirs, name));
+    // Of columns that the target computes, every one that they are computed from comes in.
+    let is_whole = ours.stored_columns().iter().all(|name| section.columns.contains(name));
+    let computed =
+        ours.columns.iter().filter(|column| column.generated && is_whole).map(|column| &column.name);
+    let values = section.columns.iter().chain(computed);
+    let values = values.filter(|name| demands(ours, name) && !demands(theirs, name));
     let checks = ours.checks.iter().filter(|check| !theirs.checks.contains(check));
     let is_alike = |key: &ForeignKey, other: &ForeignKey| {
         other.parent == key.parent

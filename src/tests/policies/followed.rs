@@ -61,6 +61,37 @@ async fn a_preview_counts_what_is_left_out_and_repointed() {
         let status = pair.pull_as_previewed(&conflicts(policy)).await;
         pair.undo(&status).await;
     }
+    let isolating = SyncOptions { row_errors: RowErrors::Isolate, ..SyncOptions::default() };
+    let pair = pair(super::PLACES, super::SOURCE, super::TARGET).await;
+    let status = pair.pull_as_previewed(&isolating).await;
+    assert_eq!(relation(&status), except(3, 0, 3));
+}
+
+/// Each of two tables has the other's key.
+#[tokio::test]
+async fn keys_in_a_circle_are_followed_once() {
+    let schema = "create table place (id int primary key, code text unique);
+                  create table twin (id int primary key references place, note text);
+                  alter table place add foreign key (id) references twin deferrable initially deferred";
+    for (policy, places, twins) in
+        [(SKIP, "1,a, 9,z", "1,s, 9,t"), (TARGET, "1,a, 9,z", "1,s, 9,t"), (SOURCE, "1,a, 3,z", "1,s, 3,s")]
+    {
+        let rows = |id: u32, code: &str, note: &str| {
+            format!("insert into place values ({id}, '{code}'); insert into twin values ({id}, '{note}');")
+        };
+        let pair = pair(
+            schema,
+            &format!("begin; {} {} commit", rows(1, "a", "s"), rows(3, "z", "s")),
+            &format!("begin; {} commit", rows(9, "z", "t")),
+        )
+        .await;
+
+        let status = pair.pull_as_previewed(&conflicts(policy)).await;
+
+        let found = (pair.rows("place").await, pair.rows("twin").await);
+        assert_eq!(found, (places.to_owned(), twins.to_owned()), "{policy:?}");
+        pair.undo(&status).await;
+    }
 }
 
 #[tokio::test]
@@ -215,7 +246,7 @@ async fn references_of_tables_that_do_not_come_in_stay() {
     let error = pair.pull("backup", &options).await.error.unwrap();
     assert_eq!(error.code, Code::Refused, "{error:?}");
     for said in [&preview.findings[0].text, &error.message] {
-        assert!(said.contains("1 row of public.child reference"), "{said}");
+        assert!(said.contains("referenced by 1 row of public.child"), "{said}");
         assert!(said.contains("public.child is not part of this sync"), "{said}");
     }
     pair.target.execute("delete from grandchild; delete from child where place = 9").await;
@@ -270,4 +301,49 @@ async fn rows_whose_key_is_that_of_what_they_reference_follow_it_to_the_last() {
         assert_eq!(found, (details.to_owned(), lines.to_owned(), parts.to_owned()), "{policy:?}");
         pair.undo(&status).await;
     }
+}
+
+/// Every key begins with the tenant, and no row changes its own.
+#[tokio::test]
+async fn a_key_of_which_a_part_is_referenced_too_stays_as_it_is() {
+    let schema = "create table place (tenant int, id int, code text, above int, primary key (tenant, id), unique (tenant, code),
+                                      foreign key (tenant, above) references place);
+                  create table visit (tenant int, id int, place int, primary key (tenant, id),
+                                      foreign key (tenant, place) references place)";
+    for (policy, places, visits) in [
+        (SKIP, "1,1,a,, 1,5,e,9, 1,9,z,", "1,1,1, 1,8,9"),
+        (TARGET, "1,1,a,, 1,4,d,9, 1,5,e,9, 1,9,z,", "1,1,1, 1,2,9, 1,8,9"),
+        (SOURCE, "1,1,a,, 1,3,z,1, 1,4,d,3, 1,5,e,3", "1,1,1, 1,2,3, 1,8,3"),
+    ] {
+        let pair = pair(
+            schema,
+            "insert into place values (1, 1, 'a', null), (1, 3, 'z', 1), (1, 4, 'd', 3); insert into visit values (1, 1, 1), (1, 2, 3)",
+            "insert into place values (1, 9, 'z', null), (1, 5, 'e', 9); insert into visit values (1, 8, 9)",
+        )
+        .await;
+
+        let status = pair.pull_as_previewed(&conflicts(policy)).await;
+
+        assert_eq!(
+            (pair.rows("place").await, pair.rows("visit").await),
+            (places.to_owned(), visits.to_owned()),
+            "{policy:?}"
+        );
+        pair.undo(&status).await;
+    }
+}
+
+#[tokio::test]
+async fn rows_that_are_replaced_and_reference_each_other_come_back_as_they_were() {
+    let pair = pair(
+        "create table place (id int primary key, code text unique, above int references place)",
+        "insert into place values (1, 'a', null), (2, 'b', 1)",
+        "insert into place values (10, 'a', 20), (20, 'b', 10), (30, 'c', 10)",
+    )
+    .await;
+
+    let status = pair.pull_as_previewed(&conflicts(SOURCE)).await;
+
+    assert_eq!(pair.rows("place").await, "1,a,, 2,b,1, 30,c,1");
+    pair.undo(&status).await;
 }

@@ -148,6 +148,45 @@ async fn what_only_a_partition_demands_is_found() {
 }
 
 #[tokio::test]
+async fn what_the_target_demands_of_columns_that_it_computes_is_found() {
+    let table = |demands: [&str; 2]| {
+        format!(
+            "create table place (id int primary key, size int, cap int,
+                                 rest int generated always as (cap - size) stored {}, half numeric(6, 1) generated always as (size / 2.0) stored {})",
+            demands[0], demands[1]
+        )
+    };
+    let (source, target) = support::databases("empty", "empty").await;
+    source
+        .execute(&format!(
+            "{}; insert into place values (1, 4, 9), (2, 9, 4), (3, null, 1), (4, 20, 21)",
+            table(["", ""])
+        ))
+        .await;
+    target
+        .execute(&table([
+            "constraint place_rest check (rest >= 0)",
+            "not null constraint place_half check (half < 10 and cap > 0)",
+        ]))
+        .await;
+    let (_north, south) = nodes(&source, &target).await;
+
+    let preview = south.preview("pull", "north", &SyncOptions::default()).await.preview.unwrap();
+    let blocks: Vec<_> = preview.findings.iter().filter(|finding| finding.blocks).collect();
+    assert_eq!(blocks.len(), 3, "{blocks:#?}");
+    for why in
+        ["constraint place_rest: id 2", "constraint place_half: id 4", "column half holds nothing, which"]
+    {
+        assert!(blocks.iter().any(|finding| finding.text.contains(why)), "{why}: {blocks:#?}");
+    }
+
+    let options = SyncOptions { row_errors: RowErrors::Isolate, ..SyncOptions::default() };
+    let preview = south.preview("pull", "north", &options).await.preview.unwrap();
+    let result = south.sync("pull", "north", &options).await.result.unwrap();
+    assert_eq!((sums(&preview), result.inserted, result.set_aside), ((1, 0, 0), 1, 3), "{preview:#?}");
+}
+
+#[tokio::test]
 async fn without_a_key_a_row_that_needs_a_value_of_the_targets_is_found() {
     let schema = "create table loose (code text unique, note text)";
     let (source, target) = support::databases("empty", "empty").await;

@@ -9,7 +9,7 @@ use super::super::foresee::references;
 use super::super::set_aside;
 use super::super::statements::Target;
 use super::Resolver;
-use super::pairs::{INCOMING, OWN, Pairs, inherited, is_identifying, is_taken, paired, repoint};
+use super::pairs::{INCOMING, OWN, Pairs, inherited, is_taken, paired, repoint};
 use crate::archive::TableHasher;
 use crate::model::text;
 use crate::sql::{Literal, Sql, sql};
@@ -32,10 +32,11 @@ impl Resolver<'_> {
             let target = &self.targets[child];
             let Some(met) = self.met(key, parent).await? else { continue };
             let rows = (&target.stage_relation(), &pairs.relation(), &met);
-            let theirs = pairs.inherited().filter(|_| is_identifying(key, target));
+            let theirs = pairs.inherited(key, target)?;
+            let mut have_others = false;
             if let Some(theirs) = theirs {
                 let inherited = inherited((key, parent, target), rows, (INCOMING, OWN));
-                self.run(target, theirs.create(&inherited)).await?;
+                have_others = self.run(target, theirs.create(&inherited)).await? > 0;
                 resolved.notes.extend(self.leave_out_taken(target, theirs).await?);
             }
             let columns = set_aside::of("c", &target.columns);
@@ -56,7 +57,9 @@ impl Resolver<'_> {
                 ));
             }
             if let Some(theirs) = theirs {
-                resolved.extend(Box::pin(self.repoint_incoming(child, theirs)).await?);
+                if have_others {
+                    resolved.extend(Box::pin(self.repoint_incoming(child, theirs)).await?);
+                }
                 self.run(target, theirs.drop()).await?;
             }
         }
@@ -85,7 +88,7 @@ impl Resolver<'_> {
             "delete from {} s using {} met where s.ctid = met.place and {}",
             &[&target.stage, &pairs.relation(), &is_taken(target, OWN)],
         );
-        let reason = Literal("its key, with what it would reference, is that of the target's own row");
+        let reason = Literal("its key would be that of the target's own row");
         let Some(statement) =
             set_aside::moving(target, &gone, &Sql::default(), "23505", &sql("{}", &[&reason]))
         else {

@@ -97,34 +97,35 @@ impl<'a> Resolver<'a> {
     }
 
     async fn table(&mut self, index: usize, policy: ConflictPolicy) -> Result<Resolved, DatabaseError> {
-        let target = &self.targets[index];
+        let (target, pairs) = (&self.targets[index], Pairs::of(index));
         let mut resolved = Resolved::default();
-        if target.table.key().is_empty() {
+        if target.table.key().is_empty() || policy == ConflictPolicy::Abort {
             return Ok(resolved);
         }
         for unique in uniques::of(self.connection, target).await? {
-            if self.pair(target, &unique).await? == 0 {
+            if !self.pair(target, &unique, pairs).await? {
                 continue;
             }
             let done = match policy {
-                ConflictPolicy::Abort => continue,
-                ConflictPolicy::Skip => self.leave_out(target, &unique).await?,
+                ConflictPolicy::Abort | ConflictPolicy::Skip => {
+                    self.leave_out(target, &unique, pairs).await?
+                }
                 ConflictPolicy::Target => {
                     // First, by their places: those that reference each other would get new ones.
-                    let left_out = self.leave_out(target, &unique).await?;
-                    resolved.extend(self.repoint_incoming(index, Pairs::FIRST).await?);
+                    let left_out = self.leave_out(target, &unique, pairs).await?;
+                    resolved.extend(self.repoint_incoming(index, pairs).await?);
                     left_out
                 }
                 ConflictPolicy::Source => {
-                    resolved.extend(self.repoint_own(index, Pairs::FIRST).await?);
-                    let deleted = self.replace(index).await?;
+                    resolved.extend(self.repoint_own(index, pairs).await?);
+                    let deleted = self.replace(index, pairs).await?;
                     resolved.own.push(OwnRows { index, deleted, updated: 0 });
                     let rows = text::counted(deleted, "row", "rows");
                     format!("{rows} of the target's own replaced because of a conflict")
                 }
             };
             resolved.notes.push(format!("{}: {done} in {}", target.table.name, unique.name));
-            self.run(target, Pairs::FIRST.drop()).await?;
+            self.run(target, pairs.drop()).await?;
         }
         Ok(resolved)
     }
@@ -140,30 +141,39 @@ impl<'a> Resolver<'a> {
         let pairs =
             uniques.iter().map(|unique| sql("select {} from {}", &[&keys, &unique.conflicts(target)]));
         let pairs = sql("({})", &[&join(" union all ", pairs)]);
-        self.would_repoint_own(index, &pairs, Pairs::FIRST).await
+        self.would_repoint_own(index, (&pairs, &pairs), Pairs::of(index)).await
     }
 
-    /// Notes which staged row meets which of the target's own.
-    async fn pair(&mut self, target: &Target, unique: &Unique) -> Result<u64, DatabaseError> {
+    /// Notes which staged row meets which of the target's own, if any does.
+    async fn pair(&mut self, target: &Target, unique: &Unique, pairs: Pairs) -> Result<bool, DatabaseError> {
+        let conflicts = unique.conflicts(target);
+        // A table is locked until the commit, even when it is dropped: none is made for nothing.
+        let any = sqlx::query_scalar(sql("select exists (select from {})", &[&conflicts]).into_query());
+        let what = || doing(format!("look for conflicts in {}", target.table.name));
+        if !any.fetch_one(&mut *self.connection).await.map_err(what())? {
+            return Ok(false);
+        }
         let rows = sql(
             "select distinct on (s.tandem_place) s.tandem_place as place, {} as other, {}, {} from {}",
             &[
                 &counts::key_text(target, "t"),
                 &numbered_key(target, "s", INCOMING),
                 &numbered_key(target, "t", OWN),
-                &unique.conflicts(target),
+                &conflicts,
             ],
         );
-        let pairs = self.run(target, Pairs::FIRST.create(&rows)).await?;
-        if pairs == 0 {
-            self.run(target, Pairs::FIRST.drop()).await?;
-        }
-        Ok(pairs)
+        self.run(target, pairs.create(&rows)).await?;
+        Ok(true)
     }
 
     /// The incoming rows are set aside; the target's rows stay.
-    async fn leave_out(&mut self, target: &Target, unique: &Unique) -> Result<String, DatabaseError> {
-        let pairs = Pairs::FIRST.relation();
+    async fn leave_out(
+        &mut self,
+        target: &Target,
+        unique: &Unique,
+        pairs: Pairs,
+    ) -> Result<String, DatabaseError> {
+        let pairs = pairs.relation();
         let gone = sql("delete from {} s using {} met where s.ctid = met.place", &[&target.stage, &pairs]);
         let because = format!("{} holds its value in {}: ", "the target's own row", unique.name);
         let reason = sql("{} || gone.other", &[&Literal(&because)]);
@@ -176,11 +186,11 @@ impl<'a> Resolver<'a> {
     }
 
     /// The target's rows go; those that come take their place.
-    async fn replace(&mut self, index: usize) -> Result<u64, DatabaseError> {
+    async fn replace(&mut self, index: usize, pairs: Pairs) -> Result<u64, DatabaseError> {
         let target = &self.targets[index];
         let mut statement = sql(
             "delete from {} t using {} met where {}",
-            &[&target.relation(), &Pairs::FIRST.relation(), &paired(target, "t", OWN)],
+            &[&target.relation(), &pairs.relation(), &paired(target, "t", OWN)],
         );
         if let Some(images) = self.images {
             statement = images.deleting(index, target, Fate::Deleted, &statement);

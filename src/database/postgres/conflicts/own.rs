@@ -4,7 +4,7 @@ use super::super::super::{DatabaseError, OwnRows, Resolved};
 use super::super::foreign_keys::{self, Key};
 use super::super::images::Fate;
 use super::Resolver;
-use super::pairs::{INCOMING, OWN, Pairs, inherited, is_identifying, is_taken, paired, repoint};
+use super::pairs::{INCOMING, OWN, Pairs, inherited, is_taken, paired, repoint};
 use crate::model::text;
 use crate::sql::{Sql, sql};
 
@@ -16,32 +16,37 @@ impl Resolver<'_> {
         pairs: Pairs,
     ) -> Result<Resolved, DatabaseError> {
         let mut resolved = Resolved::default();
+        let (relation, origin) = (pairs.relation(), pairs.origin().relation());
         for (key, child) in self.children(index) {
-            let parent = &self.targets[index];
             let Some(child) = child else {
-                demand_unreferenced(key, self.referencing(index, key, &pairs.relation()).await?)?;
+                self.demand_unreferenced(index, key, &relation).await?;
                 continue;
             };
-            self.demand_parents(index, key, &pairs.relation()).await?;
-            let (target, relation) = (&self.targets[child], key.child_relation());
-            let met = key.met_by("met", OWN, parent.table.key(), "c");
-            let rows = (&relation, &pairs.relation(), &met);
-            let theirs = pairs.inherited().filter(|_| is_identifying(key, target));
-            let mut deleted = 0;
+            let (parent, target) = (&self.targets[index], &self.targets[child]);
+            let met = |row| self.met_own(key, (index, child), (pairs.first, &origin), row);
+            let (met, image) = (met("c"), met("t"));
+            self.demand_parents(index, key, (&relation, &met)).await?;
+            let rows = (&key.child_relation(), &relation, &met);
+            let theirs = pairs.inherited(key, target)?;
+            let (mut deleted, mut keeps_key) = (0, sql("true", &[]));
             if let Some(theirs) = theirs {
                 let inherited = inherited((key, parent, target), rows, (OWN, INCOMING));
                 if self.run(target, theirs.create(&inherited)).await? > 0 {
                     resolved.extend(Box::pin(self.repoint_own(child, theirs)).await?);
                     deleted = self.make_room(child, theirs).await?;
                 }
-                self.run(target, theirs.drop()).await?;
-            } else if let Some(images) = self.images {
-                let met = key.met_by("met", OWN, parent.table.key(), "t");
-                let rows = sql("{} t cross join {} met where {}", &[rows.0, rows.1, &met]);
-                let keep = images.keeping(child, target, &rows);
-                self.run(target, keep).await?;
+                let is_in = paired(target, "t", OWN);
+                keeps_key = sql("not exists (select from {} met where {})", &[&theirs.relation(), &is_in]);
+            }
+            if let Some(images) = self.images {
+                let rows =
+                    sql("{} t cross join {} met where {} and {}", &[rows.0, rows.1, &image, &keeps_key]);
+                self.run(target, images.keeping(child, target, &rows)).await?;
             }
             let updated = self.run(target, repoint(key, parent, rows, INCOMING)).await?;
+            if let Some(theirs) = theirs {
+                self.run(target, theirs.drop()).await?;
+            }
             if deleted + updated > 0 {
                 resolved.own.push(OwnRows { index: child, deleted, updated });
             }
@@ -82,52 +87,100 @@ impl Resolver<'_> {
         Ok(deleted)
     }
 
-    /// What `repoint_own` would do: `pairs` is any relation.
+    /// What `repoint_own` would do: `pairs` and those that all come from, `origin`, are any relations.
     pub(super) async fn would_repoint_own(
         &mut self,
         index: usize,
-        pairs: &Sql,
+        (pairs, origin): (&Sql, &Sql),
         step: Pairs,
     ) -> Result<Vec<OwnRows>, DatabaseError> {
         let mut found = Vec::new();
         for (key, child) in self.children(index) {
-            let (parent, rows) = (&self.targets[index], self.referencing(index, key, pairs).await?);
             let Some(child) = child else {
-                demand_unreferenced(key, rows)?;
+                self.demand_unreferenced(index, key, pairs).await?;
                 continue;
             };
-            self.demand_parents(index, key, pairs).await?;
-            let target = &self.targets[child];
+            let (parent, target) = (&self.targets[index], &self.targets[child]);
+            let met = self.met_own(key, (index, child), (step.first, origin), "c");
+            self.demand_parents(index, key, (pairs, &met)).await?;
+            let referencing = self.count_met(key, pairs, &met).await?;
             let mut deleted = 0;
-            if let Some(step) = step.inherited().filter(|_| rows > 0 && is_identifying(key, target)) {
-                let met = key.met_by("met", OWN, parent.table.key(), "c");
+            if referencing > 0
+                && let Some(step) = step.inherited(key, target)?
+            {
                 let rows = (&key.child_relation(), pairs, &met);
                 let theirs = sql("({})", &[&inherited((key, parent, target), rows, (OWN, INCOMING))]);
                 let taken =
                     sql("select count(*) from {} met where {}", &[&theirs, &is_taken(target, INCOMING)]);
                 deleted = foreign_keys::count(self.connection, key, taken).await?;
-                found.extend(Box::pin(self.would_repoint_own(child, &theirs, step)).await?);
+                found.extend(Box::pin(self.would_repoint_own(child, (&theirs, origin), step)).await?);
             }
-            found.push(OwnRows { index: child, deleted, updated: rows - deleted });
+            found.push(OwnRows { index: child, deleted, updated: referencing - deleted });
         }
         Ok(found)
     }
 
-    /// Rows of the target that reference the own row of one of `pairs`.
-    async fn referencing(&mut self, index: usize, key: &Key, pairs: &Sql) -> Result<u64, DatabaseError> {
-        if !key.is_readable {
-            return Ok(0);
+    /// The row `row` of table `child` references the target's own row of the pair `met` of table `parent`, and is not one
+    /// of those that are replaced themselves, in the pairs `origin` of table `first`.
+    fn met_own(
+        &self,
+        key: &Key,
+        (parent, child): (usize, usize),
+        (first, origin): (usize, &Sql),
+        row: &'static str,
+    ) -> Sql {
+        let met = key.met_by("met", OWN, self.targets[parent].table.key(), row);
+        if child != first {
+            return met;
         }
-        let met = key.met_by("met", OWN, self.targets[index].table.key(), "c");
+        let replaced = paired(&self.targets[child], row, OWN);
+        sql("{} and not exists (select from {} met where {})", &[&met, origin, &replaced])
+    }
+
+    /// Rows of the target that reference a row of one of `pairs`, as `met` says of the row `c`.
+    async fn count_met(&mut self, key: &Key, pairs: &Sql, met: &Sql) -> Result<u64, DatabaseError> {
         let statement = sql(
             "select count(*) from {} c where exists (select from {} met where {})",
-            &[&key.child_relation(), pairs, &met],
+            &[&key.child_relation(), pairs, met],
         );
         foreign_keys::count(self.connection, key, statement).await
     }
 
+    /// What does not come in cannot be led to another row.
+    async fn demand_unreferenced(
+        &mut self,
+        index: usize,
+        key: &Key,
+        pairs: &Sql,
+    ) -> Result<(), DatabaseError> {
+        if !key.is_readable {
+            return Ok(());
+        }
+        let met = key.met_by("met", OWN, self.targets[index].table.key(), "c");
+        let rows = self.count_met(key, pairs, &met).await?;
+        if rows == 0 {
+            return Ok(());
+        }
+        Err(DatabaseError::Refused {
+            reason: format!(
+                "incoming rows would replace in {} what is referenced by {} of {} ({}), and {} is not part of this sync",
+                key.parent,
+                text::counted(rows, "row", "rows"),
+                key.child,
+                key.name,
+                key.child_root
+            ),
+            remedy: format!("Sync {} too, or choose another policy for conflicts.", key.child_root),
+        })
+    }
+
     /// Rows can reference one that has yet to come, unless the server checks at once.
-    async fn demand_parents(&mut self, index: usize, key: &Key, pairs: &Sql) -> Result<(), DatabaseError> {
+    async fn demand_parents(
+        &mut self,
+        index: usize,
+        key: &Key,
+        (pairs, met): (&Sql, &Sql),
+    ) -> Result<(), DatabaseError> {
         let target = &self.targets[index];
         let is_it = |live: &Key| live.name == key.name && live.child == key.child;
         if key.is_deferrable || !self.live.from(&key.child_root).any(is_it) {
@@ -135,13 +188,7 @@ impl Resolver<'_> {
         }
         let statement = sql(
             "select count(*) from {} c join {} met on {} where not exists (select from {} t where {})",
-            &[
-                &key.child_relation(),
-                pairs,
-                &key.met_by("met", OWN, target.table.key(), "c"),
-                &target.relation(),
-                &paired(target, "t", INCOMING),
-            ],
+            &[&key.child_relation(), pairs, met, &target.relation(), &paired(target, "t", INCOMING)],
         );
         let rows = foreign_keys::count(self.connection, key, statement).await?;
         if rows == 0 {
@@ -149,10 +196,10 @@ impl Resolver<'_> {
         }
         Err(DatabaseError::Refused {
             reason: format!(
-                "incoming rows would replace what {} of {} reference in {}, and the foreign key {} does not let them wait for these",
+                "incoming rows would replace in {} what is referenced by {} of {}, and the foreign key {} does not let these wait",
+                key.parent,
                 text::counted(rows, "row", "rows"),
                 key.child,
-                key.parent,
                 key.name
             ),
             remedy: format!(
@@ -161,18 +208,4 @@ impl Resolver<'_> {
             ),
         })
     }
-}
-
-fn demand_unreferenced(key: &Key, rows: u64) -> Result<(), DatabaseError> {
-    if rows == 0 {
-        return Ok(());
-    }
-    let rows = text::counted(rows, "row", "rows");
-    Err(DatabaseError::Refused {
-        reason: format!(
-            "{rows} of {} reference what incoming rows would replace in {} ({}), and {} is not part of this sync",
-            key.child, key.parent, key.name, key.child_root
-        ),
-        remedy: format!("Sync {} too, or choose another policy for conflicts.", key.child_root),
-    })
 }

@@ -1,5 +1,6 @@
 //! Pairs of rows: the key of the incoming one as `new_0`, `new_1`, …, that of the target's own as `old_0`, `old_1`, …
 
+use super::super::super::DatabaseError;
 use super::super::foreign_keys::Key;
 use super::super::statements::Target;
 use crate::sql::{Ident, Sql, join, sql};
@@ -14,15 +15,33 @@ const MOST_STEPS: u32 = 16;
 /// parent, in whole or in part, the pairs of the parent make pairs of the child.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pairs {
+    /// The place of the table in which rows meet.
+    pub(super) first: usize,
     steps: u32,
 }
 
 impl Pairs {
-    pub(super) const FIRST: Self = Self { steps: 0 };
+    pub(super) fn of(first: usize) -> Self {
+        Self { first, steps: 0 }
+    }
 
-    /// Those of a child. None in a circle.
-    pub(super) fn inherited(self) -> Option<Self> {
-        (self.steps < MOST_STEPS).then_some(Self { steps: self.steps + 1 })
+    /// Those that all others come from.
+    pub(super) fn origin(self) -> Self {
+        Self::of(self.first)
+    }
+
+    /// Those of the table `child`, if its own key has columns of `key`.
+    pub(super) fn inherited(self, key: &Key, child: &Target) -> Result<Option<Self>, DatabaseError> {
+        if !child.key.iter().any(|(column, _)| key.columns.contains(column)) {
+            return Ok(None);
+        }
+        if self.steps == MOST_STEPS {
+            return Err(DatabaseError::Refused {
+                reason: format!("the key of {} is, over others, its own ({})", key.child, key.name),
+                remedy: "Choose skip or abort for conflicts.".to_owned(),
+            });
+        }
+        Ok(Some(Self { steps: self.steps + 1, ..self }))
     }
 
     pub(super) fn relation(self) -> Sql {
@@ -38,29 +57,26 @@ impl Pairs {
     }
 }
 
-/// `key` is part of its table's own key.
-pub(super) fn is_identifying(key: &Key, child: &Target) -> bool {
-    child.key.iter().any(|(column, _)| key.columns.contains(column))
-}
-
-/// The pairs that rows of `relation`, of the table `child`, are in because they reference the one row (`from`) of a pair
-/// of `parent` and would reference the other (`to`). `met` is the condition that the row `c` does.
+/// The pairs that rows of `relation`, of the table `child`, are in because their key changes when they reference the
+/// other row (`to`) of a pair of `parent` instead of the one (`from`). `met` is the condition that the row `c` does so.
 pub(super) fn inherited(
     (key, parent, child): (&Key, &Target, &Target),
     (relation, pairs, met): (&Sql, &Sql, &Sql),
     (from, to): (&'static str, &'static str),
 ) -> Sql {
-    let then = child.table.key().iter().enumerate().map(|(place, column)| {
-        let referenced = key.columns.iter().zip(&key.parent_columns).find(|(name, _)| *name == column);
-        let value = match referenced {
+    let (mut then, mut same) = (Vec::new(), Vec::new());
+    for (place, (column, equals)) in child.key.iter().enumerate() {
+        let (now, name) = (sql("c.{}", &[&Ident(column)]), numbered(to, place));
+        let value = match key.columns.iter().zip(&key.parent_columns).find(|(name, _)| *name == column) {
             Some((_, name)) => sql("met.{}", &[&numbered(to, place_of(name, parent.table.key()))]),
-            None => sql("c.{}", &[&Ident(column)]),
+            None => now.clone(),
         };
-        sql("{} as {}", &[&value, &numbered(to, place)])
-    });
+        same.push(sql("{} {} {}", &[&now, equals, &value]));
+        then.push(sql("{} as {}", &[&value, &name]));
+    }
     sql(
-        "select distinct on (c.tableoid, c.ctid) c.ctid as place, {}, {} from {} c join {} met on {}",
-        &[&numbered_key(child, "c", from), &join(", ", then), relation, pairs, met],
+        "select distinct on (c.tableoid, c.ctid) c.ctid as place, {}, {} from {} c join {} met on {} and not ({})",
+        &[&numbered_key(child, "c", from), &join(", ", then), relation, pairs, met, &join(" and ", same)],
     )
 }
 

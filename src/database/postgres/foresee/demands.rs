@@ -9,13 +9,13 @@ use super::super::statements::Target;
 use super::super::uniques::Unique;
 use super::{Rule, failed};
 use crate::catalog::TableName;
-use crate::sql::{Definition, Ident, Sql, join, quoted, sql};
+use crate::sql::{Definition, Ident, Part, Sql, join, quoted, sql};
 
-pub(super) fn must_hold(column: &str) -> Rule {
+pub(super) fn must_hold(target: &Target, column: &str) -> Rule {
     Rule {
         why: format!("its column {column} holds nothing, which the target does not allow"),
         sqlstate: "23502",
-        refuses: is_missing(column),
+        refuses: of_row(target, &is_missing(column)),
     }
 }
 
@@ -59,7 +59,7 @@ pub(super) async fn checks(
                  select from unnest(k.conkey) u(number)
                  where not exists (select from pg_attribute a
                                    where a.attrelid = k.conrelid and a.attnum = u.number and u.number > 0
-                                     and a.attname = any($3::text[]))
+                                     and (a.attname = any($3::text[]) or a.attgenerated <> '' and $5))
              )
            order by k.conrelid <> $1::regclass, k.conrelid, k.conname"#,
     )
@@ -67,6 +67,7 @@ pub(super) async fn checks(
     .bind(definitions)
     .bind(&target.columns)
     .bind(has_known_partitions(target))
+    .bind(target.is_whole())
     .fetch_all(connection)
     .await
     .map_err(failed(target))?;
@@ -81,8 +82,11 @@ pub(super) async fn checks(
             ),
             sqlstate: "23514",
             refuses: sql(
-                "{} and ({}) is false",
-                &[&within(row.get("bounds")), &Definition(row.get("condition"))],
+                "{} and {}",
+                &[
+                    &within(row.get("bounds")),
+                    &of_row(target, &sql("({}) is false", &[&Definition(row.get("condition"))])),
+                ],
             ),
         }
     };
@@ -155,7 +159,26 @@ fn within(bounds: Option<String>) -> Sql {
     bounds.map_or_else(|| sql("true", &[]), |bounds| sql("({}) is not false", &[&Definition(bounds)]))
 }
 
+/// What a condition says of the staged row `s` and the columns that the target computes from it.
+fn of_row(target: &Target, condition: &Sql) -> Sql {
+    let computed: Vec<Sql> = target
+        .table
+        .columns
+        .iter()
+        .filter_map(|column| {
+            let (expression, type_name) = (column.expression.clone()?, column.type_name.clone());
+            let parts: [&dyn Part; 3] =
+                [&Definition(expression), &Definition(type_name), &Ident(&column.name)];
+            Some(sql("({})::{} as {}", &parts))
+        })
+        .collect();
+    if computed.is_empty() || !target.is_whole() {
+        return condition.clone();
+    }
+    sql("exists (select from (select s.*, {}) made where {})", &[&join(", ", computed), condition])
+}
+
 /// Not `is null`, which asks a composite value for its fields.
 fn is_missing(column: &str) -> Sql {
-    sql("s.{} is not distinct from null", &[&Ident(column)])
+    sql("{} is not distinct from null", &[&Ident(column)])
 }

@@ -52,7 +52,7 @@ impl Foresight<'_> {
         let mut found = left_out(self.connection, target).await?;
         let mut rules = Vec::new();
         if !stricter.values.is_empty() || !stricter.checks.is_empty() || target.table.partitioned {
-            rules.extend(stricter.values.iter().map(|column| demands::must_hold(column)));
+            rules.extend(stricter.values.iter().map(|column| demands::must_hold(target, column)));
             rules.extend(demands::checks(self.connection, target, &stricter.checks).await?);
             rules.extend(demands::partitions(self.connection, target).await?);
             let (broken, raised) = self.broken(target, rules).await?;
