@@ -2,7 +2,9 @@
 
 use super::{Plan, RestoreError, Staged};
 use crate::database::{Foreseen, Met};
-use crate::model::{ConflictPolicy, DeletePolicy, RowErrors, Step, SyncOptions, TablePreview, TableState};
+use crate::model::{
+    Change, ConflictPolicy, DeletePolicy, RowErrors, Step, SyncOptions, TablePreview, TableState,
+};
 use crate::progress::Progress;
 
 /// Rows that are shown of each kind and table.
@@ -68,6 +70,10 @@ pub(crate) async fn preview(
             table.updated += rows.updated;
             table.deleted += rows.deleted;
             table.target_only = table.target_only.saturating_sub(rows.deleted);
+            if rows.deleted > 0 {
+                // Which of the rows shown these are is not known.
+                table.rows.retain(|row| row.change != Change::Keep);
+            }
             progress.table(rows.index, |status| {
                 (status.updated, status.deleted) = (table.updated, table.deleted);
                 status.target_only = table.target_only;

@@ -78,13 +78,18 @@ async fn an_undo_says_that_the_rows_are_as_before_or_why_not() {
     let synced = south.sync("pull", "north", &SyncOptions::default()).await;
     assert_eq!(synced.phase, Phase::Verified, "{:?}", synced.error);
 
-    let (code, said) = south.command(&["undo", synced.session_id.as_str()]).await;
+    // By the end of its id, as the history shows it.
+    let (_, listed) = south.command(&["history"]).await;
+    let shown = listed.lines().nth(1).and_then(|line| line.split_whitespace().last()).unwrap();
+    let (code, said) = south.command(&["undo", shown]).await;
 
     assert_eq!(code, 0, "{said}");
     assert_says(&said, &["verified", "Every row is as it was before the sync."]);
     let names: String = target.value("select string_agg(name, ', ' order by id) from place").await;
     assert_eq!(names, "A, own");
 
+    let (code, said) = south.command(&["undo", synced.session_id.as_str()]).await;
+    assert_eq!(code, 1, "{said}");
     let (code, said) = south.command(&["undo", "no session"]).await;
     assert_eq!((code, said.as_str()), (2, ""));
 }
