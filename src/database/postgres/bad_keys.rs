@@ -4,15 +4,12 @@ use sqlx::postgres::{PgConnection, PgPool};
 
 use super::super::DatabaseError;
 use super::error::doing;
-use super::set_aside;
+use super::set_aside::{self, TWICE};
 use super::stages::Staged;
 use super::statements::Target;
 use crate::catalog::TableName;
 use crate::model::text;
 use crate::sql::{Ident, Literal, Sql, join, names, sql};
-
-/// Why such rows are left out.
-pub(super) const TWICE: &str = "its key comes more than once from the source";
 
 /// Sets aside the staged rows whose key comes twice, all of them, because choosing one would be a guess, and those
 /// without a key.

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use sqlx::postgres::{PgConnection, PgPool};
 
 use super::super::{DatabaseError, Kept};
-use super::conflicts::pairs::{INCOMING, numbered};
 use super::error::doing;
 use super::set_aside::of;
 use super::statements::Target;
@@ -103,20 +102,16 @@ impl Images {
         )
     }
 
-    /// Keeps the rows whose key is about to change from the one of `pairs` to the other (`new_0`, …): what they were is
-    /// taken for deleted and what they become for inserted. `met` is the condition that the row `t` is in the pair `met`.
-    pub(super) fn rekeying(&self, place: usize, target: &Target, pairs: &Sql, met: &Sql) -> Sql {
-        let numbers =
-            (0..target.table.key().len()).map(|column| sql("met.{}", &[&numbered(INCOMING, column)]));
+    /// Keeps the rows of `rows`, a relation `t` with whatever joins, whose key is about to become `key`: what they were is
+    /// taken for deleted and what they become for inserted.
+    pub(super) fn rekeying(&self, place: usize, target: &Target, rows: &Sql, key: &Sql) -> Sql {
         sql(
-            "with old as (select {} as image, row({})::text as key from {} t join {} met on {})
+            "with old as (select {} as image, row({})::text as key from {})
              insert into {} select {}, {}, image from old union all select {}, {}, key from old",
             &[
                 &image("t", &target.stored),
-                &join(", ", numbers),
-                &target.relation(),
-                pairs,
-                met,
+                key,
+                rows,
                 &self.table,
                 &number(place),
                 &Fate::Deleted.literal(),

@@ -6,9 +6,9 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Executor, Postgres, Row as _};
 
 use super::super::{DatabaseError, Incoming, LeftOut};
+use super::counts;
 use super::error::{doing, failed};
 use super::statements::Target;
-use super::{bad_keys, counts};
 use crate::catalog::TableName;
 use crate::sql::{Ident, Literal, Sql, join, names, sql};
 
@@ -17,6 +17,9 @@ pub(super) const MOST: usize = 10_000;
 
 /// A table of PostgreSQL has at most 1,600 columns (`MaxHeapAttributeNumber`); two say why a row is left out.
 const MOST_COLUMNS: usize = 1_600 - 2;
+
+/// Why a row is left out that shares its key with another one from the source.
+pub(super) const TWICE: &str = "its key comes more than once from the source";
 
 /// A staged row by its place, and why it is left out.
 #[derive(Debug, Clone)]
@@ -108,7 +111,7 @@ where
 
 /// The row `s` that was set aside is in conflict with one of the target's own.
 pub(super) fn is_in_conflict() -> Sql {
-    sql("(s.tandem_sqlstate = '23505' and s.tandem_reason <> {})", &[&Literal(bad_keys::TWICE)])
+    sql("(s.tandem_sqlstate = '23505' and s.tandem_reason <> {})", &[&Literal(TWICE)])
 }
 
 /// Whether any row was set aside.

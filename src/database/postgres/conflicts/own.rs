@@ -4,9 +4,9 @@ use super::super::super::{DatabaseError, OwnRows, Resolved};
 use super::super::foreign_keys::{self, Key};
 use super::super::images::Fate;
 use super::Resolver;
-use super::pairs::{INCOMING, OWN, Pairs, inherited, is_taken, paired, repoint};
+use super::pairs::{INCOMING, OWN, Pairs, inherited, is_taken, numbered, paired, repoint};
 use crate::model::text;
-use crate::sql::{Sql, sql};
+use crate::sql::{Sql, join, sql};
 
 impl Resolver<'_> {
     /// Those that reference the target's own rows of `pairs` of table `index`.
@@ -72,17 +72,20 @@ impl Resolver<'_> {
     /// Rows whose key would be that of another row go; the others' keys are about to change.
     async fn make_room(&mut self, index: usize, pairs: Pairs) -> Result<u64, DatabaseError> {
         let (target, pairs) = (&self.targets[index], pairs.relation());
+        let met = paired(target, "t", OWN);
         let mut gone = sql(
             "delete from {} t using {} met where {} and {}",
-            &[&target.relation(), &pairs, &paired(target, "t", OWN), &is_taken(target, INCOMING)],
+            &[&target.relation(), &pairs, &met, &is_taken(target, INCOMING)],
         );
         if let Some(images) = self.images {
             gone = images.deleting(index, target, Fate::Deleted, &gone);
         }
         let deleted = self.run(target, gone).await?;
         if let Some(images) = self.images {
-            let keep = images.rekeying(index, target, &pairs, &paired(target, "t", OWN));
-            self.run(target, keep).await?;
+            let rows = sql("{} t join {} met on {}", &[&target.relation(), &pairs, &met]);
+            let places = 0..target.table.key().len();
+            let key = join(", ", places.map(|place| sql("met.{}", &[&numbered(INCOMING, place)])));
+            self.run(target, images.rekeying(index, target, &rows, &key)).await?;
         }
         Ok(deleted)
     }

@@ -5,7 +5,7 @@ use super::super::foreign_keys::Key;
 use super::super::statements::Target;
 use crate::sql::{Ident, Sql, join, sql};
 
-pub(in super::super) const INCOMING: &str = "new_";
+pub(super) const INCOMING: &str = "new_";
 pub(super) const OWN: &str = "old_";
 
 /// Keys that inherit from keys that inherit…: more such steps are a circle.
