@@ -83,7 +83,9 @@ pub fn options(options: &SyncOptions) -> String {
         DeletePolicy::Mirror => "extra rows deleted",
     };
     let rest = [
-        (options.conflicts != ConflictPolicy::Abort, "taken values handled"),
+        (options.conflicts == ConflictPolicy::Skip, "rows with taken values left out"),
+        (options.conflicts == ConflictPolicy::Source, "the incoming row wins a taken value"),
+        (options.conflicts == ConflictPolicy::Target, "the existing row wins a taken value"),
         (options.row_errors == RowErrors::Isolate, "bad rows left out"),
         (!options.undo, "no undo"),
         (options.scope != Scope::default(), "a part only"),
