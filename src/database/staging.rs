@@ -185,8 +185,8 @@ pub(crate) trait Staging: Send {
         met: Met,
     ) -> Result<TablePreview, DatabaseError>;
 
-    /// What would become of the target's own rows that reference rows of table `index` which incoming ones replace.
-    async fn repointed(&mut self, index: usize) -> Result<Vec<OwnRows>, DatabaseError>;
+    /// What would become of the target's own rows that reference rows of `tables` which incoming ones replace.
+    async fn repointed(&mut self, tables: &[usize]) -> Result<Vec<OwnRows>, DatabaseError>;
 
     /// How triggers and foreign keys will be kept out of the way, for people.
     fn mode(&self) -> String;

@@ -20,7 +20,7 @@ pub(crate) async fn preview(
     options: &SyncOptions,
     progress: &Progress,
 ) -> Result<(Vec<TablePreview>, Vec<Foreseen>), RestoreError> {
-    let (mut tables, mut shown, mut own) = (Vec::new(), 0, Vec::new());
+    let (mut tables, mut shown, mut replaced) = (Vec::new(), 0, Vec::new());
     let unfit = plan.incoming.iter().zip(&staged.unfit).filter_map(|(incoming, rows)| {
         let first = rows.first()?;
         let (table, why) = (incoming.table.name.display(), first.reason.clone());
@@ -60,10 +60,11 @@ pub(crate) async fn preview(
         });
         shown += table.rows.len();
         if met == Met::Replaces && table.conflicts > 0 {
-            own.extend(staged.staging.repointed(index).await?);
+            replaced.push(index);
         }
         tables.push(table);
     }
+    let own = if replaced.is_empty() { Vec::new() } else { staged.staging.repointed(&replaced).await? };
     for rows in own {
         let place = plan.order.iter().position(|&index| index == rows.index);
         if let Some(table) = place.and_then(|place| tables.get_mut(place)) {

@@ -9,7 +9,7 @@ use super::stages::Staged;
 use super::statements::Target;
 use crate::catalog::TableName;
 use crate::model::text;
-use crate::sql::{Ident, Literal, Sql, join, names, sql};
+use crate::sql::{Ident, Sql, join, names, sql};
 
 /// Sets aside the staged rows whose key comes twice, all of them, because choosing one would be a guess, and those
 /// without a key.
@@ -22,15 +22,7 @@ pub(super) async fn leave_out(connection: &mut PgConnection, target: &Target) ->
     let unset = sql("delete from {} s where {}", &[&target.stage, &is_unset(key)]);
     let found = [(twice, "23505", TWICE), (unset, "23502", "it comes without a key")];
     for (gone, sqlstate, reason) in found {
-        let Some(statement) =
-            set_aside::moving(target, &gone, &Sql::default(), sqlstate, &sql("{}", &[&Literal(reason)]))
-        else {
-            continue;
-        };
-        sqlx::query(statement.into_query())
-            .execute(&mut *connection)
-            .await
-            .map_err(doing(format!("set rows of {} aside", target.table.name)))?;
+        set_aside::all(connection, target, &gone, sqlstate, reason).await?;
     }
     Ok(())
 }

@@ -331,7 +331,7 @@ impl Merge for PostgresMerge {
             live: &self.bypass.live,
             images: self.images.as_ref(),
         };
-        let resolved = resolver.resolve(staged, policy).await?;
+        let resolved = resolver.resolve(&staged, policy).await?;
         if !resolved.notes.is_empty() {
             self.remember_all();
             self.beyond = true;

@@ -83,6 +83,20 @@ pub(super) fn moving(
     ))
 }
 
+/// Moves the staged rows aside that `gone` deletes, as of `moving`, all for one reason. Returns how many there are.
+pub(super) async fn all(
+    connection: &mut PgConnection,
+    target: &Target,
+    gone: &Sql,
+    sqlstate: &'static str,
+    reason: &str,
+) -> Result<u64, DatabaseError> {
+    let reason = sql("{}", &[&Literal(reason)]);
+    let Some(statement) = moving(target, gone, &Sql::default(), sqlstate, &reason) else { return Ok(0) };
+    let done = sqlx::query(statement.into_query()).execute(connection).await;
+    done.map(|done| done.rows_affected()).map_err(doing(format!("set rows of {} aside", target.table.name)))
+}
+
 /// Moves the rows at the given places aside.
 pub(super) async fn refuse<'e, E>(
     executor: E,

@@ -282,16 +282,21 @@ impl Staging for PostgresStaging {
         let merge = self.merge().await?;
         let keys = foreign_keys::holding(&mut transaction, &merge.names).await?;
         let mut resolver = Resolver::of_staged(&mut transaction, merge, &keys);
-        let resolved = resolver.resolve(order.to_vec(), policy).await?;
+        let resolved = resolver.resolve(order, policy).await?;
         transaction.commit().await.map_err(doing("resolve conflicts"))?;
         Ok(resolved)
     }
 
-    async fn repointed(&mut self, index: usize) -> Result<Vec<OwnRows>, DatabaseError> {
+    async fn repointed(&mut self, tables: &[usize]) -> Result<Vec<OwnRows>, DatabaseError> {
         let mut connection = self.pool.acquire().await.map_err(doing("look for conflicts"))?;
         let merge = self.merge().await?;
         let keys = foreign_keys::holding(&mut connection, &merge.names).await?;
-        Resolver::of_staged(&mut connection, merge, &keys).would_repoint(index).await
+        let mut resolver = Resolver::of_staged(&mut connection, merge, &keys);
+        let mut found = Vec::new();
+        for &index in tables {
+            found.extend(resolver.would_repoint(index).await?);
+        }
+        Ok(found)
     }
 
     async fn isolate(&mut self, order: &[usize], mirror: bool, replace: bool) -> Result<u64, DatabaseError> {

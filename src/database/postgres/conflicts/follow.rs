@@ -3,12 +3,11 @@
 use sqlx::postgres::PgConnection;
 
 use super::super::super::DatabaseError;
-use super::super::error::doing;
 use super::super::foreign_keys::Key;
 use super::super::foresee::references;
 use super::super::set_aside;
 use super::super::statements::Target;
-use crate::sql::{Literal, sql};
+use crate::sql::sql;
 
 /// Sets aside the staged rows whose parent was left out and is not in the target either, until there is none.
 pub(super) async fn follow(
@@ -33,14 +32,8 @@ pub(super) async fn follow(
                 };
                 let orphan = references::is_orphan(connection, key, &parents).await?;
                 let gone = sql("delete from {} s where {}", &[&child.stage, &orphan]);
-                let reason = Literal("the row that it references was left out");
-                let reason = sql("{}", &[&reason]);
-                let Some(statement) = set_aside::moving(child, &gone, &sql("", &[]), "23503", &reason) else {
-                    continue;
-                };
-                let done = sqlx::query(statement.into_query()).execute(&mut *connection).await;
-                moved +=
-                    done.map_err(doing(format!("set rows of {} aside", child.table.name)))?.rows_affected();
+                let reason = "the row that it references was left out";
+                moved += set_aside::all(connection, child, &gone, "23503", reason).await?;
             }
         }
         all += moved;

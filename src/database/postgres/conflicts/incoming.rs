@@ -12,7 +12,7 @@ use super::Resolver;
 use super::pairs::{INCOMING, OWN, Pairs, inherited, is_taken, paired, repoint};
 use crate::archive::TableHasher;
 use crate::model::text;
-use crate::sql::{Literal, Sql, sql};
+use crate::sql::{Sql, sql};
 
 impl Resolver<'_> {
     /// Those that reference the incoming rows of `pairs` of table `index`. They are hashed before and after that, so that
@@ -88,13 +88,8 @@ impl Resolver<'_> {
             "delete from {} s using {} met where s.ctid = met.place and {}",
             &[&target.stage, &pairs.relation(), &is_taken(target, OWN)],
         );
-        let reason = Literal("its key would be that of the target's own row");
-        let Some(statement) =
-            set_aside::moving(target, &gone, &Sql::default(), "23505", &sql("{}", &[&reason]))
-        else {
-            return Ok(None);
-        };
-        let rows = self.run(target, statement).await?;
+        let reason = "its key would be that of the target's own row";
+        let rows = set_aside::all(self.connection, target, &gone, "23505", reason).await?;
         let counted = text::counted(rows, "incoming row", "incoming rows");
         Ok((rows > 0)
             .then(|| format!("{}: {counted} left out, whose key another row has", target.table.name)))

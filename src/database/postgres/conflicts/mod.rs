@@ -81,11 +81,11 @@ impl<'a> Resolver<'a> {
     /// Clears the conflicts of the tables `order`, parents first, away, with what references rows that are left out.
     pub(super) async fn resolve(
         &mut self,
-        order: Vec<usize>,
+        order: &[usize],
         policy: ConflictPolicy,
     ) -> Result<Resolved, DatabaseError> {
         let mut resolved = Resolved::default();
-        for index in order {
+        for &index in order {
             resolved.extend(self.table(index, policy).await?);
         }
         let followed = follow::follow(self.connection, self.targets, self.keys).await?;

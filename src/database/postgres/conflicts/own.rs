@@ -47,24 +47,8 @@ impl Resolver<'_> {
             if let Some(theirs) = theirs {
                 self.run(target, theirs.drop()).await?;
             }
-            if deleted + updated > 0 {
-                resolved.own.push(OwnRows { index: child, deleted, updated });
-            }
-            if updated > 0 {
-                resolved.notes.push(format!(
-                    "{} of {}, the target's own, made to reference the incoming rows of {} instead",
-                    text::counted(updated, "row", "rows"),
-                    key.child,
-                    key.parent
-                ));
-            }
-            if deleted > 0 {
-                resolved.notes.push(format!(
-                    "{} of {}, the target's own, replaced with what they reference",
-                    text::counted(deleted, "row", "rows"),
-                    key.child
-                ));
-            }
+            resolved.notes.extend(notes(key, deleted, updated));
+            resolved.own.push(OwnRows { index: child, deleted, updated });
         }
         Ok(resolved)
     }
@@ -211,4 +195,20 @@ impl Resolver<'_> {
             ),
         })
     }
+}
+
+/// What was done, in sentences.
+fn notes(key: &Key, deleted: u64, updated: u64) -> impl Iterator<Item = String> {
+    let (child, parent) = (&key.child, &key.parent);
+    let rows = |count| text::counted(count, "row", "rows");
+    let repointed = (updated > 0).then(|| {
+        let rows = rows(updated);
+        format!(
+            "{rows} of {child}, the target's own, made to reference the incoming rows of {parent} instead"
+        )
+    });
+    let replaced = (deleted > 0).then(|| {
+        format!("{} of {child}, the target's own, replaced with what they reference", rows(deleted))
+    });
+    repointed.into_iter().chain(replaced)
 }

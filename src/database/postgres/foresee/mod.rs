@@ -49,7 +49,8 @@ impl Foresight<'_> {
         stricter: &Stricter,
     ) -> Result<Vec<Foreseen>, DatabaseError> {
         let target = &self.targets[index];
-        let mut found = left_out(self.connection, target).await?;
+        let is_thinned = set_aside::has_any(self.connection, target).await?;
+        let mut found = if is_thinned { left_out(self.connection, target).await? } else { Vec::new() };
         let mut rules = Vec::new();
         if !stricter.values.is_empty() || !stricter.checks.is_empty() || target.table.partitioned {
             rules.extend(stricter.values.iter().map(|column| demands::must_hold(target, column)));
@@ -85,7 +86,7 @@ impl Foresight<'_> {
             return Err(DatabaseError::TooMany { table: target.table.name.clone(), most: MOST as u64 });
         }
         set_aside::refuse(&mut *self.connection, target, &refused).await?;
-        if found.iter().any(|rows| rows.is_left_out) || set_aside::has_any(self.connection, target).await? {
+        if is_thinned || found.iter().any(|rows| rows.is_left_out) {
             self.thinned.push(target.table.name.clone());
         }
         Ok(found)
